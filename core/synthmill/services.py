@@ -1,0 +1,32 @@
+"""The three ports of a profile, opened together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from synthmill.errors import UserError
+from synthmill.ports.broker import Broker
+from synthmill.ports.objects import ObjectStore
+from synthmill.ports.records import RecordStore
+from synthmill.settings import Profile, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a service works with."""
+
+    settings: Settings
+    objects: ObjectStore
+    broker: Broker
+    store: RecordStore
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Opens the adapters of the profile and closes them at the end."""
+    if settings.profile is Profile.STACK:
+        raise UserError("this version runs the embedded profile only: unset SYNTHMILL_PROFILE or set it to embedded")
+    from synthmill.embedded import open_embedded
+
+    async with open_embedded(settings) as services:
+        yield services

@@ -1,0 +1,113 @@
+"""A job: the message that announces it and the document that every service decides by."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from synthmill_schemas.base import (
+    DEFAULT_TENANT,
+    Contract,
+    Count,
+    JobId,
+    JsonObject,
+    Name,
+    Round,
+    Sha256,
+    now,
+)
+from synthmill_schemas.recipe import Recipe
+
+
+class JobState(StrEnum):
+    """Where a job stands; it moves by compare-and-swap only."""
+
+    CREATED = "created"  # staged, nothing sent
+    PUBLISHING = "publishing"  # written before the send: from here on a message may be out
+    PUBLISHED = "published"  # the broker confirmed the job message of this round
+    PLANNED = "planned"  # all seeds stored, all generation requests of this round confirmed
+    PAUSED = "paused"
+    BLOCKED = "blocked"  # the provider refuses or cannot be reached; resume continues
+    CANCELLED = "cancelled"
+    COMPLETED = "completed"  # all N accepted
+    COMPLETED_WITH_PARKED = "completed_with_parked"
+    FAILED = "failed"  # a cap was reached or the input cannot serve; resume tries again
+
+
+RUNNING_STATES = frozenset({JobState.PUBLISHING, JobState.PUBLISHED, JobState.PLANNED})
+RESUMABLE_STATES = frozenset(
+    {JobState.PAUSED, JobState.BLOCKED, JobState.CANCELLED, JobState.FAILED, JobState.COMPLETED_WITH_PARKED}
+)
+
+
+class JobMessage(Contract):
+    """On the `jobs` queue: plan this round of this job. The document holds everything else."""
+
+    kind: Literal["job"] = "job"
+    version: Literal[1] = 1
+    tenant: Name = DEFAULT_TENANT
+    job_id: JobId
+    round: Round = 1
+    traceparent: str | None = None
+
+
+class Source(Contract):
+    """An uploaded file, or an inline list of rows staged as a JSONL file."""
+
+    key: str = Field(description="the source's lasting name, e.g. products.csv")
+    object_key: str = Field(description="where the temporary file lies in the object store")
+    sha256: Sha256
+    size: Count = Field(description="bytes")
+    seed_set: str | None = Field(None, description="set when all its seeds are stored")
+    seeds: Count | None = Field(None, description="how many seeds it gave")
+    bad_rows: Count | None = Field(None, description="rows that became input rejects")
+
+
+class Lease(Contract):
+    """Who may act on the job alone, and until when."""
+
+    owner: str
+    expires_at: datetime
+
+
+class PlanCheckpoint(Contract):
+    """How far the planner of this round came: all requests below `next_slot` are confirmed."""
+
+    round: Round
+    next_slot: Count
+
+
+class Outputs(Contract):
+    """A file that the job wrote for its user."""
+
+    format: Literal["jsonl", "parquet", "csv"]
+    path: str
+    records: Count
+    size: Count = Field(description="bytes")
+
+
+class JobDocument(Contract):
+    """One execution of a recipe on sources."""
+
+    version: Literal[1] = 1
+    tenant: Name = DEFAULT_TENANT
+    job_id: JobId
+    dataset: Name
+    recipe: Recipe
+    recipe_hash: Sha256
+    sources: list[Source] = Field(default_factory=list)
+    records: int | None = Field(None, ge=1, description="N; known at the latest when planned")
+    state: JobState = JobState.CREATED
+    reason: str | None = Field(None, description="why it is blocked, failed or paused, and what to do")
+    round: Round = 1
+    planner: Lease | None = None
+    checkpoint: PlanCheckpoint | None = None
+    flow_run_id: str | None = None
+    flow: Lease | None = None
+    continuations: Count = 0
+    outputs: list[Outputs] = Field(default_factory=list)
+    temporary_files: Literal["kept", "deleted"] = "kept"
+    labels: JsonObject = Field(default_factory=dict)
+    created_at: datetime = Field(default_factory=now)
+    updated_at: datetime = Field(default_factory=now)
