@@ -23,7 +23,7 @@ class WorkerSettings(BaseModel):
     prefetch: int = Field(2, ge=1, le=100, description="jobs in hand at a time")
     chunk_rows: int = Field(500, ge=1, le=100_000, description="rows read, checked and stored at a time")
     publish_chunk: int = Field(100, ge=1, le=5_000, description="requests per confirmed chunk")
-    lease_seconds: float = Field(30.0, gt=1)
+    lease_seconds: float = Field(10.0, gt=1, description="a dead planner is replaced after so long")
     max_row_bytes: int = Field(1 << 20, ge=1_024, description="longer rows become input rejects")
 
 

@@ -23,7 +23,12 @@ class Contract(BaseModel):
     """A frozen model that forbids unknown fields and puts every field into its serialized schema."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_serialization_defaults_required=True, ser_json_inf_nan="null"
+        extra="forbid",
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+        ser_json_inf_nan="null",
+        serialize_by_alias=True,
+        validate_by_name=True,
     )
 
 

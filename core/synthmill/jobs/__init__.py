@@ -1,0 +1,19 @@
+"""The life of one job, shared by API, flow, worker and command line.
+
+# Layout
+- `documents`  read and compare-and-swap the job document
+- `order`      what a client asks for, and `job_id`
+- `submit`     stage, publish (design law 2)
+- `lease`      one planner a job (law 3)
+- `plan`       publish a round's generation requests in confirmed chunks (laws 3 and 4)
+- `rounds`     raise the round: resume, retry and top-up (law 4)
+- `status`     the accounting identity, counted from facts (law 1)
+- `advance`    decide what a job whose round has ended comes to
+- `track`      follow a job until it rests
+- `check`      exactly N, all valid, none twice
+- `export`     JSONL, Parquet and CSV
+- `cleanup`    delete temporary files (law 5)
+- `drive`      all of it in order, without Prefect
+- `reconcile`  repair what a crash left behind (law 11)
+- `events`     say what happened
+"""

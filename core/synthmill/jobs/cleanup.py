@@ -1,0 +1,24 @@
+"""Deletes a job's temporary files once nothing can need them again (design law 5)."""
+
+from synthmill.jobs.documents import Changes, change_job, get_job
+from synthmill.services import Services
+from synthmill_schemas.job import JobDocument
+
+
+async def delete_temporary_files(services: Services, tenant: str, job_id: str) -> int:
+    """Deletes the uploaded files if all their seeds are stored; answers how many files went."""
+    job = (await get_job(services.store, tenant, job_id)).document
+    if not inputs_are_seeds(job):
+        return 0
+    deleted = await services.objects.delete_prefix(f"tmp/{job_id}/input/")
+    await change_job(services.store, tenant, job_id, _mark)
+    return deleted
+
+
+def inputs_are_seeds(job: JobDocument) -> bool:
+    """Whether every source has its lasting form, so that later rounds read seeds and never the file."""
+    return job.records is not None and all(source.seed_set is not None for source in job.sources)
+
+
+def _mark(job: JobDocument) -> Changes | None:
+    return None if job.temporary_files == "deleted" else {"temporary_files": "deleted"}

@@ -1,0 +1,146 @@
+"""Publishes a round's generation requests in chunks, each confirmed and checkpointed (design laws 3 and 4)."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from synthmill.jobs.documents import Changes, change_job
+from synthmill.jobs.rounds import attempts_allowed
+from synthmill.jobs.status import FINAL_CLASSES
+from synthmill.planning.requests import Planned, Planner
+from synthmill.planning.seeds import SeedSpace, resolve_records
+from synthmill.ports.broker import Message, Queue
+from synthmill.ports.records import Collection, Place, RecordStore, Write, WriteMode
+from synthmill.recipes.compiled import CompiledRecipe, recompile
+from synthmill.services import Services
+from synthmill_schemas.ids import record_id
+from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, PlanCheckpoint
+from synthmill_schemas.seed import SeedDocument
+from synthmill_schemas.slot import RejectClass, SlotDocument, SlotState
+
+_LOOK_AHEAD = 1_000  # slots whose documents are read at a time to see which are open
+
+
+class RoundOver(Exception):
+    """The job was stopped or went on to another round while we planned this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    services: Services
+    job: JobDocument
+    compiled: CompiledRecipe
+    planner: Planner
+
+    @property
+    def slots(self) -> Place:
+        return Place(self.job.tenant, Collection.SLOTS, self.job.dataset)
+
+
+async def plan_round(services: Services, job: JobDocument) -> None:
+    """Publishes what the job's round still lacks, then moves the job to `planned`.
+
+    The caller holds the planner lease and has stored all seeds. Raises `RoundOver` when the job was stopped.
+    """
+    round_ = await _begin(services, job)
+    start = job.checkpoint.next_slot if job.checkpoint and job.checkpoint.round == job.round else 0
+    chunk: list[int] = []
+    async for slot in _open_slots(round_, start):
+        chunk.append(slot)
+        if len(chunk) == services.settings.worker.publish_chunk * round_.compiled.recipe.batch:
+            await _publish(round_, chunk)
+            chunk = []
+    await _publish(round_, chunk)
+    await _advance(round_, {"state": JobState.PLANNED, "reason": None})
+
+
+async def _begin(services: Services, job: JobDocument) -> _Round:
+    compiled = recompile(job.recipe)
+    sets = [(source.seed_set, source.seeds) for source in job.sources if source.seed_set and source.seeds]
+    space = SeedSpace(sets, compiled.recipe.seeds, compiled.recipe.seed)
+    records = job.records or resolve_records(compiled, space)
+    await services.store.ensure_dataset(job.tenant, job.dataset, compiled.record_schema)
+    planner = Planner(compiled, job.tenant, job.job_id, records, space)
+    settled: dict[str, object] = {"records": records}
+    if job.round == 1:
+        settled["max_attempts"] = attempts_allowed(compiled.recipe.target, candidates=0, open_slots=records)
+    round_ = _Round(services, job.model_copy(update=settled), compiled, planner)
+    await _advance(round_, settled)
+    return round_
+
+
+async def _open_slots(round_: _Round, start: int) -> AsyncIterator[int]:
+    """The round's slots in order: all of them at first, later those that may still be filled."""
+    records = round_.job.records or 0
+    if round_.job.round == 1:
+        for slot in range(start, records):
+            yield slot
+        return
+    for first in range(start, records, _LOOK_AHEAD):
+        block = range(first, min(first + _LOOK_AHEAD, records))
+        stored = await round_.services.store.get_many(round_.slots, [record_id(round_.job.job_id, s) for s in block])
+        for slot, document in zip(block, stored, strict=True):
+            if document is None or _is_open(round_.job, document.document):
+                yield slot
+
+
+def _is_open(job: JobDocument, slot: dict[str, object]) -> bool:
+    if slot["state"] != SlotState.EXHAUSTED:
+        return False
+    return job.round_scope == "all" or slot["reject_class"] not in FINAL_CLASSES
+
+
+async def _publish(round_: _Round, slots: Sequence[int]) -> None:
+    """Publishes one chunk and notes how far we came; repeated after a crash it carries the same ids."""
+    if not slots:
+        return
+    seeds = await _seeds(round_, slots)
+    planned = [round_.planner.request(round_.job.round, group, seeds) for group in round_.planner.chunks(slots)]
+    await _park(round_, planned)
+    limit = {"max_attempts": round_.job.max_attempts}
+    requests = [plan.request.model_copy(update=limit) for plan in planned if plan.request is not None]
+    messages = [Message(request.request_id, round_.planner.encode(request)) for request in requests]
+    await round_.services.broker.publish(Queue.GENERATION, messages)
+    checkpoint = PlanCheckpoint(round=round_.job.round, next_slot=slots[-1] + 1)
+    await _advance(round_, {"checkpoint": checkpoint})
+
+
+async def _seeds(round_: _Round, slots: Sequence[int]) -> dict[str, SeedDocument]:
+    ids = sorted(set(round_.planner.addresses(slots)))
+    stored = await round_.services.store.get_many(Place(round_.job.tenant, Collection.INPUTS), ids)
+    return {document.id: SeedDocument.model_validate(document.document) for document in stored if document is not None}
+
+
+async def _park(round_: _Round, planned: Sequence[Planned]) -> None:
+    """A slot whose tuple cannot be made is parked: no round could mend it."""
+    documents = [
+        SlotDocument(
+            tenant=round_.job.tenant,
+            dataset=round_.job.dataset,
+            job_id=round_.job.job_id,
+            record_id=record_id(round_.job.job_id, fault.slot),
+            slot=fault.slot,
+            state=SlotState.PARKED,
+            round=round_.job.round,
+            reject_class=RejectClass.INPUT,
+            reason=fault.reason,
+        )
+        for plan in planned
+        for fault in plan.faults
+    ]
+    await _bulk_slots(round_.services.store, round_.slots, documents)
+
+
+async def _bulk_slots(store: RecordStore, place: Place, documents: Sequence[SlotDocument]) -> None:
+    if documents:
+        await store.bulk(
+            [Write(place, d.record_id, d.model_dump(mode="json"), WriteMode.RANKED, d.rank) for d in documents]
+        )
+
+
+async def _advance(round_: _Round, changes: Changes) -> None:
+    def decide(current: JobDocument) -> Changes:
+        if current.round != round_.job.round or current.state not in RUNNING_STATES:
+            raise RoundOver(f"job {current.job_id} is {current.state} in round {current.round}")
+        return changes
+
+    await change_job(round_.services.store, round_.job.tenant, round_.job.job_id, decide)

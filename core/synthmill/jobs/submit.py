@@ -1,0 +1,103 @@
+"""Submits a job: stage → `created` → `publishing` → send → `published`, each step once (design law 2).
+
+API, flow and command line call this; whoever finds a step done goes on with the next.
+"""
+
+from synthmill.errors import UserError, VersionConflict
+from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job
+from synthmill.jobs.events import say
+from synthmill.jobs.order import InputFile, JobOrder
+from synthmill.ports.broker import Message, Queue
+from synthmill.ports.records import Write, WriteMode
+from synthmill.services import Services
+from synthmill_schemas.ids import job_message_id
+from synthmill_schemas.job import JobDocument, JobMessage, JobState, Source
+
+
+async def submit(services: Services, order: JobOrder) -> JobDocument:
+    """Stages and publishes; returns when the broker has confirmed the job message."""
+    await stage(services, order)
+    return await publish(services, order.tenant, order.job_id)
+
+
+async def stage(services: Services, order: JobOrder) -> JobDocument:
+    """Puts the inputs into the object store and creates the job document, unless the job exists."""
+    found = await find_job(services.store, order.tenant, order.job_id)
+    if found is not None:
+        return _same(found.document, order)
+    sources = [await _put(services, order, number, file) for number, file in enumerate(order.inputs)]
+    document = JobDocument(
+        tenant=order.tenant,
+        job_id=order.job_id,
+        dataset=order.recipe.recipe.name,
+        recipe=order.recipe.recipe,
+        recipe_hash=order.recipe.recipe_hash,
+        sources=sources,
+        labels=order.labels,
+    )
+    write = Write(jobs_of(order.tenant), order.job_id, document.model_dump(mode="json"), WriteMode.CREATE)
+    await services.store.bulk([write])
+    stored = await get_job(services.store, order.tenant, order.job_id)  # another submit may have been first
+    return _same(stored.document, order)
+
+
+async def publish(services: Services, tenant: str, job_id: str) -> JobDocument:
+    """Sends the message of the job's current round if nobody has; returns the job as it is then."""
+    while True:
+        job = await get_job(services.store, tenant, job_id)
+        try:
+            match job.document.state:
+                case JobState.CREATED:
+                    await swap_job(services.store, job, {"state": JobState.PUBLISHING})
+                case JobState.PUBLISHING:
+                    await send(services, job.document)
+                    await _mark_published(services, job)
+                case _:
+                    return job.document
+        except VersionConflict:
+            continue
+
+
+async def send(services: Services, job: JobDocument) -> None:
+    """Sends the job message of the job's round; the worker drops what it finds done."""
+    message = JobMessage(tenant=job.tenant, job_id=job.job_id, round=job.round)
+    body = message.model_dump_json().encode()
+    await services.broker.publish(Queue.JOBS, [Message(job_message_id(job.job_id, job.round), body)])
+
+
+async def _mark_published(services: Services, job: VersionedJob) -> None:
+    # A fast worker may have planned the round already: then the swap conflicts and the caller reads again.
+    document = (await swap_job(services.store, job, {"state": JobState.PUBLISHED})).document
+    await say(
+        services.store,
+        "cli",
+        "job.published",
+        f"job {document.job_id} round {document.round} published",
+        tenant=document.tenant,
+        job_id=document.job_id,
+        event_id=f"{document.job_id}-{document.round}-published",
+    )
+
+
+async def _put(services: Services, order: JobOrder, number: int, file: InputFile) -> Source:
+    object_key = f"tmp/{order.job_id}/input/{number}"
+    stored = await services.objects.put(object_key, file.read())
+    if stored.sha256 is None:
+        raise UserError(f"the object store gave no checksum for {file.name}")
+    key = _unique_name(order, number)
+    return Source(key=key, object_key=object_key, sha256=stored.sha256, size=stored.size)
+
+
+def _unique_name(order: JobOrder, number: int) -> str:
+    name = order.inputs[number].name
+    earlier = sum(file.name == name for file in order.inputs[:number])
+    return name if earlier == 0 else f"{name}#{earlier + 1}"
+
+
+def _same(document: JobDocument, order: JobOrder) -> JobDocument:
+    if document.recipe_hash != order.recipe.recipe_hash:
+        raise UserError(
+            f"job {order.job_id} exists with another recipe; give the new job an id of its own, "
+            "or `synthmill resume` the old one"
+        )
+    return document
