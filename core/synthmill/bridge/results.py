@@ -110,7 +110,7 @@ async def _claim(store: RecordStore, slots: Sequence[Document]) -> dict[str, str
         if stored is not None:
             holder[write.id] = stored.document["record_id"]
     return {
-        slot["record_id"]: holder.get(write.id, slot["record_id"]) for slot, write in zip(slots, writes, strict=True)
+        slot["record_id"]: holder.get(write.id, str(slot["record_id"])) for slot, write in zip(slots, writes, strict=True)
     }
 
 
@@ -138,10 +138,8 @@ def _rank(slot: Document) -> int:
 
 
 def _verdict(slot: Document, result: WriteResult | None, holder: str | None) -> VerdictLine:
-    if result is None:
-        verdict, reason = Verdict.DUPLICATE, f"record {holder} has this content"
-    else:
-        verdict, reason = _VERDICTS[result.status], result.reason
+    verdict = Verdict.DUPLICATE if result is None else _VERDICTS[result.status]
+    reason = f"record {holder} has this content" if result is None else result.reason
     return VerdictLine(record_id=slot["record_id"], round=slot["round"], verdict=verdict, reason=reason)
 
 
