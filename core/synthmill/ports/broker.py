@@ -16,10 +16,22 @@ class Queue(StrEnum):
     GENERATION_DEAD = "generation.dead"
 
     @property
+    def has_dead(self) -> bool:
+        """Whether it is no dead queue itself."""
+        return self in _DEAD
+
+    @property
     def dead(self) -> "Queue":
         """Where this queue's dead letters go."""
         return _DEAD[self]
 
+
+EVIDENCE_PREFIX = "x-evidence-"
+"""Before the name of each piece of evidence in a dead letter's headers; its own headers stay beside them."""
+
+ORIGINAL_QUEUE_HEADER = "x-original-queue"
+STARTED_HEADER = "x-started"
+"""In a dead letter: the queue it came from, and how often its handling had begun."""
 
 _DEAD = {Queue.JOBS: Queue.JOBS_DEAD, Queue.GENERATION: Queue.GENERATION_DEAD}
 

@@ -1,0 +1,114 @@
+"""Turns conditions, fields and orders into SQL; values are always bound, and paths cannot hold anything but names."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synthmill.embedded.places import NUMBER, Home
+from synthmill.errors import UserError
+from synthmill.ports.records import Condition, Range, Scalar, Where
+
+_PATH = re.compile(r"[\w-]{1,100}(\.[\w-]{1,100}){0,19}")
+"""Names joined by dots: no quote, bracket or space, so a path can stand in SQL as it is."""
+
+_COLUMNS = frozenset({"job_id", "state", "reject_class"})
+"""Fields that are columns with an index, see `schema`."""
+
+Bound = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sql:
+    """A piece of SQL and its parameters."""
+
+    text: str
+    parameters: tuple[Bound, ...] = ()
+
+
+def all_of(parts: Sequence[Sql]) -> Sql:
+    """Joins conditions by AND."""
+    text = " AND ".join(f"({part.text})" for part in parts)
+    return Sql(text, tuple(parameter for part in parts for parameter in part.parameters))
+
+
+def selected(home: Home, where: Where | None) -> Sql:
+    """The condition that a document lies at the place and matches."""
+    parts = [Sql(f"place = {NUMBER}", home.key)]
+    if home.accepted_only:
+        parts.append(Sql("state = 'accepted'"))
+    parts += [_holds(path, condition) for path, condition in (where or {}).items()]
+    return all_of(parts)
+
+
+def field(path: str) -> str:
+    """The value at a dotted path, as SQL; `UserError` when it is no path."""
+    checked = json_path(path)
+    return path if path in _COLUMNS else f"json_extract(document, {checked})"
+
+
+def json_type(path: str) -> str:
+    """The JSON type at a dotted path, as SQL; NULL when there is nothing."""
+    return f"json_type(document, {json_path(path)})"
+
+
+def json_path(path: str) -> str:
+    """The path as a SQL literal in SQLite's notation."""
+    if not _PATH.fullmatch(path):
+        raise UserError(f"{path!r} is no field path: give names joined by dots, e.g. data.priority")
+    quoted = ".".join(f'"{name}"' for name in path.split("."))
+    return f"'$.{quoted}'"
+
+
+def _holds(path: str, condition: Condition) -> Sql:
+    if isinstance(condition, Range):
+        return _within(path, condition)
+    values = [condition] if isinstance(condition, str | int | float) else list(condition)
+    return _any_of(path, values)
+
+
+def _any_of(path: str, values: Sequence[Scalar]) -> Sql:
+    """A list in the document matches when one of its elements does."""
+    if path in _COLUMNS:
+        return _among(path, [value for value in values if isinstance(value, str)])
+    alone = _equal(field(path), json_type(path), values)
+    element = _equal("element.value", "element.type", values)
+    return Sql(
+        f"({alone.text}) OR ({json_type(path)} = 'array' AND EXISTS"
+        f" (SELECT 1 FROM json_each(document, {json_path(path)}) AS element WHERE {element.text}))",
+        alone.parameters + element.parameters,
+    )
+
+
+def _equal(value: str, type_: str, values: Sequence[Scalar]) -> Sql:
+    """true and false are kept apart from 1 and 0, which is what SQLite takes them for."""
+    booleans = ["true" if scalar else "false" for scalar in values if isinstance(scalar, bool)]
+    plain = [scalar for scalar in values if not isinstance(scalar, bool)]
+    same = _among(value, plain)
+    same = Sql(f"{same.text} AND {type_} NOT IN ('true', 'false', 'object', 'array')", same.parameters)
+    if not booleans:
+        return same
+    flag = _among(type_, booleans)
+    return Sql(f"({same.text}) OR ({flag.text})", same.parameters + flag.parameters)
+
+
+def _among(value: str, scalars: Sequence[Scalar]) -> Sql:
+    if len(scalars) == 1:
+        return Sql(f"{value} = ?", (_bound(scalars[0]),))
+    # one parameter however long the list is: SQLite bounds their number
+    return Sql(f"{value} IN (SELECT value FROM json_each(?))", (json.dumps(list(scalars)),))
+
+
+def _within(path: str, bounds: Range) -> Sql:
+    parts: list[Sql] = [Sql(f"{field(path)} IS NOT NULL")]
+    for operator, bound in ((">=", bounds.low), ("<=", bounds.high)):
+        if bound is not None:
+            # texts and numbers have no order between them, though SQLite has one
+            types = "('text')" if isinstance(bound, str) else "('integer', 'real')"
+            parts.append(Sql(f"{json_type(path)} IN {types} AND {field(path)} {operator} ?", (_bound(bound),)))
+    return all_of(parts)
+
+
+def _bound(scalar: Scalar) -> Bound:
+    """SQLite's integers have 64 bits; JSON's larger ones are read as floats, so they are compared as such."""
+    return float(scalar) if isinstance(scalar, int) and not -(1 << 63) <= scalar < 1 << 63 else scalar

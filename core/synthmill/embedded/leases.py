@@ -1,0 +1,175 @@
+"""The statements of the durable queue, each a function over an open connection.
+
+A message is deliverable when its `due` (seconds since 1970) has come: 0 is "now", a retry's delay and a lease both put
+it into the future. So an expired lease needs no search of its own, and the index finds the next message at once
+however many are delayed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from synthmill.embedded.sqlite import Connection
+from synthmill.ports.broker import (
+    EVIDENCE_PREFIX,
+    ORIGINAL_QUEUE_HEADER,
+    STARTED_HEADER,
+    Delivery,
+    Message,
+    Queue,
+)
+
+DELIVERY_LIMIT = 20
+"""Deliveries that may end without a settlement, as in schemas/queues.toml; one more and the message is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery and how to name this one lease of its message."""
+
+    delivery: Delivery
+    seq: int
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a queue has for a consumer: something now, or the moment when the next becomes due (None: nothing)."""
+
+    ready: bool
+    next_due: float | None
+
+
+def publish(connection: Connection, queue: Queue, messages: Sequence[Message]) -> None:
+    """Adds what is not in the queue yet; an id that is still there, in hand or not, is the same message."""
+    connection.executemany(
+        "INSERT INTO messages (queue, message_id, body, headers) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (queue, message_id) DO NOTHING",
+        ((queue, m.message_id, m.body, json.dumps(dict(m.headers))) for m in messages),
+    )
+
+
+def look(connection: Connection, queue: Queue, now: float) -> Look:
+    """Whether a lease would give something."""
+    row = connection.execute("SELECT min(due) FROM messages WHERE queue = ?", (queue,)).fetchone()
+    due: float | None = row[0]
+    return Look(ready=due is not None and due <= now, next_due=due)
+
+
+def lease(connection: Connection, queue: Queue, owner: str, count: int, now: float, until: float) -> list[Leased]:
+    """Takes up to `count` messages in the order they were published."""
+    _take_back_due(connection, queue, now)
+    rows = connection.execute(
+        "UPDATE messages SET owner = ?, due = ?, deliveries = deliveries + 1, began = 0 WHERE seq IN"
+        " (SELECT seq FROM messages WHERE queue = ? AND due = 0 ORDER BY seq LIMIT ?)"
+        " RETURNING seq, deliveries, message_id, body, headers, lost",
+        (owner, until, queue, count),
+    ).fetchall()
+    return [
+        Leased(Delivery(queue, Message(message_id, body, json.loads(headers)), f"{seq}.{turn}", lost > 0), seq, turn)
+        for seq, turn, message_id, body, headers, lost in sorted(rows)
+    ]
+
+
+def renew(connection: Connection, owner: str, until: float) -> None:
+    """Prolongs all leases that the owner still has."""
+    connection.execute("UPDATE messages SET due = ? WHERE owner = ?", (until, owner))
+
+
+def begin(connection: Connection, owner: str, leased: Leased) -> int:
+    """Counts that handling begins, once per lease; answers how often it did for this message."""
+    row = connection.execute(
+        f"UPDATE messages SET started = started + 1 - began, began = 1 WHERE {_MINE} RETURNING started",
+        _mine(owner, leased),
+    ).fetchone()
+    if row is None:  # taken back meanwhile: whoever has it now does the counting
+        row = connection.execute("SELECT started FROM messages WHERE seq = ?", (leased.seq,)).fetchone()
+    return max(row[0], 1) if row else 1
+
+
+def acknowledge(connection: Connection, owner: str, leased: Leased) -> None:
+    """Forgets the message."""
+    connection.execute(f"DELETE FROM messages WHERE {_MINE}", _mine(owner, leased))
+
+
+def release(connection: Connection, owner: str, leased: Leased) -> None:
+    """Puts the message back as if it had never been delivered."""
+    connection.execute(
+        f"UPDATE messages SET owner = NULL, due = 0, started = started - began, began = 0 WHERE {_MINE}",
+        _mine(owner, leased),
+    )
+
+
+def retry(connection: Connection, owner: str, leased: Leased, due: float) -> None:
+    """Puts the message back, to be delivered at `due` or later."""
+    connection.execute(f"UPDATE messages SET owner = NULL, due = ? WHERE {_MINE}", (due, *_mine(owner, leased)))
+
+
+def bury(connection: Connection, owner: str, leased: Leased, evidence: Mapping[str, str]) -> None:
+    """Moves the message to its dead queue."""
+    if connection.execute(f"SELECT 1 FROM messages WHERE {_MINE}", _mine(owner, leased)).fetchone():
+        _move_to_dead(connection, leased.seq, evidence)
+
+
+def take_back(connection: Connection, owner: str) -> set[Queue]:
+    """Frees all that the owner holds, and forgets the owner; answers the queues that got something back."""
+    queues = _lose(connection, "owner = ?", (owner,))
+    connection.execute("DELETE FROM owners WHERE owner = ?", (owner,))
+    return queues
+
+
+def register(connection: Connection, owner: str, queue: Queue) -> None:
+    """Makes the owner known, so that others can see when it dies."""
+    connection.execute("INSERT INTO owners (owner, queue) VALUES (?, ?)", (owner, queue))
+
+
+def owners(connection: Connection, queue: Queue) -> list[str]:
+    """The owners that consume the queue, dead ones included."""
+    return [owner for (owner,) in connection.execute("SELECT owner FROM owners WHERE queue = ?", (queue,))]
+
+
+def counts(connection: Connection, queue: Queue) -> tuple[int, int]:
+    """How many messages are ready (delayed ones too), and how many are in hand."""
+    ready, unsettled = connection.execute(
+        "SELECT count(*) - count(owner), count(owner) FROM messages WHERE queue = ?", (queue,)
+    ).fetchone()
+    return ready, unsettled
+
+
+_MINE = "seq = ? AND deliveries = ? AND owner = ?"
+
+
+def _mine(owner: str, leased: Leased) -> tuple[int, int, str]:
+    return leased.seq, leased.turn, owner
+
+
+def _take_back_due(connection: Connection, queue: Queue, now: float) -> None:
+    connection.execute(
+        "UPDATE messages SET due = 0 WHERE queue = ? AND due > 0 AND due <= ? AND owner IS NULL", (queue, now)
+    )
+    _lose(connection, "queue = ? AND due > 0 AND due <= ? AND owner IS NOT NULL", (queue, now))
+
+
+def _lose(connection: Connection, condition: str, parameters: tuple[str | float, ...]) -> set[Queue]:
+    rows = connection.execute(
+        f"UPDATE messages SET due = 0, owner = NULL, lost = lost + 1 WHERE {condition} RETURNING seq, queue, lost",
+        parameters,
+    ).fetchall()
+    queues = {Queue(queue) for _, queue, _ in rows}
+    for seq, queue, lost in rows:
+        if lost > DELIVERY_LIMIT and Queue(queue).has_dead:
+            _move_to_dead(connection, seq, {"reason": f"delivered {lost} times and never settled"})
+            queues.add(Queue(queue).dead)
+    return queues
+
+
+def _move_to_dead(connection: Connection, seq: int, evidence: Mapping[str, str]) -> None:
+    queue, message_id, body, headers, started = connection.execute(
+        "SELECT queue, message_id, body, headers, started FROM messages WHERE seq = ?", (seq,)
+    ).fetchone()
+    dead = Queue(queue).dead
+    told = json.loads(headers) | {EVIDENCE_PREFIX + name: text for name, text in evidence.items()}
+    told |= {ORIGINAL_QUEUE_HEADER: queue, STARTED_HEADER: str(started)}
+    # it may have died before and been replayed: the newer evidence counts
+    connection.execute("DELETE FROM messages WHERE seq = ? OR (queue = ? AND message_id = ?)", (seq, dead, message_id))
+    publish(connection, dead, [Message(message_id, body, told)])
