@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthmill.embedded.places import NUMBER, Home
+from synthmill.embedded.schema import COLUMNS
 from synthmill.errors import UserError
-from synthmill.ports.records import Condition, Range, Scalar, Where
+from synthmill.ports.records import Condition, Document, Range, Scalar, Where
 
 _PATH = re.compile(r"[\w-]{1,100}(\.[\w-]{1,100}){0,19}")
 """Names joined by dots: no quote, bracket or space, so a path can stand in SQL as it is."""
-
-_COLUMNS = frozenset({"job_id", "state", "reject_class"})
-"""Fields that are columns with an index, see `schema`."""
 
 Bound = str | int | float | None
 
@@ -44,12 +42,27 @@ def selected(home: Home, where: Where | None) -> Sql:
 def field(path: str) -> str:
     """The value at a dotted path, as SQL; `UserError` when it is no path."""
     checked = json_path(path)
-    return path if path in _COLUMNS else f"json_extract(document, {checked})"
+    return path if path in COLUMNS else f"json_extract(document, {checked})"
 
 
 def json_type(path: str) -> str:
     """The JSON type at a dotted path, as SQL; NULL when there is nothing."""
-    return f"json_type(document, {json_path(path)})"
+    checked = json_path(path)
+    return f"typeof({path})" if path in COLUMNS else f"json_type(document, {checked})"
+
+
+def number(path: str) -> str:
+    """The number at a dotted path, as SQL; NULL when there is something else."""
+    return f"CASE WHEN {json_type(path)} IN ('integer', 'real') THEN {field(path)} END"
+
+
+def column_values(document: Document) -> list[Bound]:
+    """What a document puts into the columns; the contracts have one plain value in each of these fields."""
+    values = (document.get(name) for name in COLUMNS)
+    return [
+        bindable(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+        for value in values
+    ]
 
 
 def json_path(path: str) -> str:
@@ -69,8 +82,8 @@ def _holds(path: str, condition: Condition) -> Sql:
 
 def _any_of(path: str, values: Sequence[Scalar]) -> Sql:
     """A list in the document matches when one of its elements does."""
-    if path in _COLUMNS:
-        return _among(path, [value for value in values if isinstance(value, str)])
+    if path in COLUMNS:
+        return _among(path, [value for value in values if not isinstance(value, bool)])
     alone = _equal(field(path), json_type(path), values)
     element = _equal("element.value", "element.type", values)
     return Sql(
@@ -94,7 +107,7 @@ def _equal(value: str, type_: str, values: Sequence[Scalar]) -> Sql:
 
 def _among(value: str, scalars: Sequence[Scalar]) -> Sql:
     if len(scalars) == 1:
-        return Sql(f"{value} = ?", (_bound(scalars[0]),))
+        return Sql(f"{value} = ?", (bindable(scalars[0]),))
     # one parameter however long the list is: SQLite bounds their number
     return Sql(f"{value} IN (SELECT value FROM json_each(?))", (json.dumps(list(scalars)),))
 
@@ -105,10 +118,10 @@ def _within(path: str, bounds: Range) -> Sql:
         if bound is not None:
             # texts and numbers have no order between them, though SQLite has one
             types = "('text')" if isinstance(bound, str) else "('integer', 'real')"
-            parts.append(Sql(f"{json_type(path)} IN {types} AND {field(path)} {operator} ?", (_bound(bound),)))
+            parts.append(Sql(f"{json_type(path)} IN {types} AND {field(path)} {operator} ?", (bindable(bound),)))
     return all_of(parts)
 
 
-def _bound(scalar: Scalar) -> Bound:
-    """SQLite's integers have 64 bits; JSON's larger ones are read as floats, so they are compared as such."""
+def bindable(scalar: Scalar) -> Bound:
+    """The value as SQLite takes it: integers of more than 64 bits are floats there, as they are in its JSON."""
     return float(scalar) if isinstance(scalar, int) and not -(1 << 63) <= scalar < 1 << 63 else scalar

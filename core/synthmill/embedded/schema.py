@@ -4,12 +4,29 @@ A released step never changes; a change is a new step. Documents stand in two sh
 statements come from a function: `documents` for everybody, `seen` for the store's delayed-visibility test mode.
 """
 
+COLUMNS = (
+    "job_id",
+    "state",
+    "reject_class",
+    "round",
+    "slot",
+    "outcome",
+    "prompt_tokens",
+    "completion_tokens",
+    "cost_usd",
+)
+"""Top-level fields that also stand in columns, because status and planning ask for them all the time.
+
+Counting a job of 100,000 calls out of their JSON text takes seconds, out of an index a tenth of one.
+"""
+
 
 def document_tables(documents: str, words: str) -> tuple[str, ...]:
     """The statements that make a set of document tables.
 
     `number` is never used twice, so that a scan cannot meet a new document under the number of a deleted one. The
-    full-text index keeps no copy of its text: removing an entry needs the words again, which the document holds.
+    indexes end in the fields that are summed and counted, so that the documents themselves are not read for that.
+    The full-text index keeps no copy of its text: removing an entry needs the words again, which the document holds.
     """
     return (
         f"""CREATE TABLE IF NOT EXISTS {documents} (
@@ -19,15 +36,16 @@ def document_tables(documents: str, words: str) -> tuple[str, ...]:
             document TEXT NOT NULL,
             version INTEGER NOT NULL,
             rank INTEGER,
-            job_id TEXT GENERATED ALWAYS AS (json_extract(document, '$.job_id')) VIRTUAL,
-            state TEXT GENERATED ALWAYS AS (json_extract(document, '$.state')) VIRTUAL,
-            reject_class TEXT GENERATED ALWAYS AS (json_extract(document, '$.reject_class')) VIRTUAL,
+            {", ".join(COLUMNS)},
             UNIQUE (place, id)
         )""",
-        f"CREATE INDEX IF NOT EXISTS {documents}_by_state ON {documents} (place, state, job_id, id)",
-        f"CREATE INDEX IF NOT EXISTS {documents}_by_job ON {documents} (place, job_id, id) WHERE job_id IS NOT NULL",
-        f"""CREATE INDEX IF NOT EXISTS {documents}_by_reject_class ON {documents} (place, job_id, reject_class)
-            WHERE reject_class IS NOT NULL""",
+        f"""CREATE INDEX IF NOT EXISTS {documents}_by_job
+            ON {documents} (place, job_id, id, outcome, prompt_tokens, completion_tokens, cost_usd)
+            WHERE job_id IS NOT NULL""",
+        f"""CREATE INDEX IF NOT EXISTS {documents}_by_state
+            ON {documents} (place, job_id, state, id, reject_class, round) WHERE state IS NOT NULL""",
+        f"""CREATE INDEX IF NOT EXISTS {documents}_by_reject_class
+            ON {documents} (place, job_id, reject_class) WHERE reject_class IS NOT NULL""",
         f"CREATE VIRTUAL TABLE IF NOT EXISTS {words} USING fts5(text, content='')",
     )
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthmill.embedded import cursors
-from synthmill.embedded.filters import Sql, all_of, field, json_path, json_type, selected
+from synthmill.embedded.filters import Sql, all_of, json_path, json_type, number, selected
 from synthmill.embedded.orders import Order
 from synthmill.embedded.places import Home
+from synthmill.embedded.schema import COLUMNS
 from synthmill.embedded.sqlite import Connection
 from synthmill.embedded.words import match
 from synthmill.errors import UserError
@@ -63,9 +64,7 @@ def count(connection: Connection, tables: Tables, home: Home, where: Where | Non
 
 def totals(connection: Connection, tables: Tables, home: Home, names: Sequence[str], where: Where | None) -> Totals:
     """Count and sums; what is no number adds nothing."""
-    sums = "".join(
-        f", total(CASE WHEN {json_type(name)} IN ('integer', 'real') THEN {field(name)} END)" for name in names
-    )
+    sums = "".join(f", total({number(name)})" for name in names)
     matching = selected(home, where)
     row = connection.execute(
         f"SELECT count(*){sums} FROM {tables.documents} WHERE {matching.text}", matching.parameters
@@ -78,12 +77,15 @@ def facets(
 ) -> dict[str, int]:
     """Values and how many documents hold each; each element of a list counts."""
     matching = selected(home, where)
+    if path in COLUMNS:
+        source, held, there = tables.documents, path, f"{path} IS NOT NULL"
+    else:
+        source = f"{tables.documents}, json_each(document, {json_path(path)}) AS element"
+        held = "CASE WHEN element.type IN ('true', 'false') THEN element.type ELSE element.value END"
+        there = f"{json_type(path)} <> 'object' AND element.type NOT IN ('null', 'object', 'array')"
     rows = connection.execute(
-        "SELECT CASE WHEN element.type IN ('true', 'false') THEN element.type ELSE element.value END AS held,"
-        f" count(DISTINCT number) AS documents"
-        f" FROM {tables.documents}, json_each(document, {json_path(path)}) AS element"
-        f" WHERE {matching.text} AND {json_type(path)} <> 'object'"
-        " AND element.type NOT IN ('null', 'object', 'array') GROUP BY held ORDER BY documents DESC, held LIMIT ?",
+        f"SELECT {held} AS held, count(DISTINCT number) AS documents FROM {source}"
+        f" WHERE {matching.text} AND {there} GROUP BY held ORDER BY documents DESC, held LIMIT ?",
         (*matching.parameters, limit),
     )
     return {str(value): documents for value, documents in rows}

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from synthmill.embedded import fields as mapping
+from synthmill.embedded.filters import column_values
 from synthmill.embedded.places import Home, number_of, writable_home_of
-from synthmill.embedded.schema import document_tables
+from synthmill.embedded.schema import COLUMNS, document_tables
 from synthmill.embedded.sqlite import Connection
 from synthmill.embedded.words import words_of
 from synthmill.errors import UserError, VersionConflict
@@ -25,6 +26,15 @@ MAX_ID_BYTES = 512
 SEEN_TABLES = (
     *document_tables("seen", "seen_words"),
     "CREATE TABLE IF NOT EXISTS unseen (place INTEGER, id TEXT, PRIMARY KEY (place, id)) WITHOUT ROWID",
+)
+
+_INSERT = (
+    f"INSERT INTO documents (place, id, document, version, rank, {', '.join(COLUMNS)})"
+    f" VALUES (?, ?, ?, ?, ?{', ?' * len(COLUMNS)})"
+)
+_UPDATE = (
+    f"UPDATE documents SET document = ?, version = ?, rank = ?, {', '.join(f'{name} = ?' for name in COLUMNS)}"
+    " WHERE number = ?"
 )
 
 
@@ -110,17 +120,12 @@ class Writer:
         return WriteStatus.STORED
 
     def _insert(self, home: Home, place: int, write: Write, text: str, version: int) -> None:
-        number = self._connection.execute(
-            "INSERT INTO documents (place, id, document, version, rank) VALUES (?, ?, ?, ?, ?)",
-            (place, write.id, text, version, write.rank),
-        ).lastrowid
+        columns = column_values(write.document)
+        number = self._connection.execute(_INSERT, (place, write.id, text, version, write.rank, *columns)).lastrowid
         _index(self._connection, "words", number, words_of(home.collection, write.document))
 
     def _replace(self, home: Home, row: _Row, document: Document, text: str, version: int, rank: int | None) -> None:
-        self._connection.execute(
-            "UPDATE documents SET document = ?, version = ?, rank = ? WHERE number = ?",
-            (text, version, rank, row.number),
-        )
+        self._connection.execute(_UPDATE, (text, version, rank, *column_values(document), row.number))
         before, after = words_of(home.collection, row.document), words_of(home.collection, document)
         if before != after:
             _unindex(self._connection, "words", row.number, before)
@@ -205,11 +210,7 @@ def _copy(connection: Connection, home: Home, place: int, id_: str) -> None:
     if old is not None:
         _unindex(connection, "seen_words", old[0], words_of(home.collection, json.loads(old[1])))
         connection.execute("DELETE FROM seen WHERE number = ?", (old[0],))
-    connection.execute(
-        "INSERT INTO seen (number, place, id, document, version, rank)"
-        " SELECT number, place, id, document, version, rank FROM documents WHERE place = ? AND id = ?",
-        (place, id_),
-    )
+    connection.execute("INSERT INTO seen SELECT * FROM documents WHERE place = ? AND id = ?", (place, id_))
     new = connection.execute("SELECT number, document FROM seen WHERE place = ? AND id = ?", (place, id_)).fetchone()
     if new is not None:
         _index(connection, "seen_words", new[0], words_of(home.collection, json.loads(new[1])))
