@@ -1,0 +1,54 @@
+"""Logs for every service: one JSON object a line on stderr, ids as fields, secrets never.
+
+`logger.info("job %s planned", job_id, extra={"job_id": job_id, "seconds": 1.2})` puts `job_id` and `seconds` beside
+the message; a line reads alone and filters well.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import TextIO
+
+_OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one line of JSON: `at` (UTC), `level`, `service`, `logger`, `message`, then the extras."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, without a newline at its end; an exception's traceback stands in `error`."""
+        line: dict[str, object] = {
+            "at": _moment(record.created),
+            "level": record.levelname.lower(),
+            "service": self._service,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line.update((name, value) for name, value in vars(record).items() if name not in _OWN_FIELDS)
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def configure(service: str, *, level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Sends all logs of this process to `stream` (default: stderr) as JSON lines; calling it again replaces it."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter(service))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+def _moment(seconds: float) -> str:
+    whole, fraction = divmod(seconds, 1)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{int(fraction * 1000):03d}Z"
+
+
+def last_words(error: Exception) -> None:
+    """Logs the error that ends the service; whoever started it shows the last such line."""
+    logging.getLogger("synthmill").critical("%s", error)
