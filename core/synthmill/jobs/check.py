@@ -7,7 +7,8 @@ import jsonschema_rs
 
 from synthmill.jobs.documents import get_job
 from synthmill.ports.records import Collection, Place, RecordStore
-from synthmill.recipes.compiled import CompiledRecipe, recompile
+from synthmill.recipes.compile import recompile
+from synthmill.recipes.compiled import CompiledRecipe
 from synthmill_schemas.ids import record_id
 from synthmill_schemas.slot import SlotState
 

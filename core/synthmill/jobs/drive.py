@@ -37,13 +37,23 @@ async def drive(services: Services, tenant: str, job_id: str, out: Path, on_stat
 
 async def finish(services: Services, tenant: str, status: Status, out: Path) -> Finish:
     """What is left to do when a job has come to rest."""
-    if status.state not in (JobState.COMPLETED, JobState.COMPLETED_WITH_PARKED, JobState.FAILED):
+    if not has_outcome(status):
         return Finish(status, None)
-    if status.requested == 0:
-        return Finish(status, None)  # failed before N was known: there is no slot to look at
-    report = await check(services.store, tenant, status.job_id)
-    if report.fault_count:
-        raise CheckFailed(f"job {status.job_id} is not sound: " + "; ".join(report.faults))
+    report = await checked(services, tenant, status.job_id)
     await export(services, tenant, status.job_id, out)
     await delete_temporary_files(services, tenant, status.job_id)
     return Finish(await job_status(services.store, tenant, status.job_id), report)
+
+
+def has_outcome(status: Status) -> bool:
+    """Whether a job at rest has slots to check and export; one that failed before N was known has none."""
+    ended = status.state in (JobState.COMPLETED, JobState.COMPLETED_WITH_PARKED, JobState.FAILED)
+    return ended and status.requested > 0
+
+
+async def checked(services: Services, tenant: str, job_id: str) -> CheckReport:
+    """The check's report, or `CheckFailed` with the faults."""
+    report = await check(services.store, tenant, job_id)
+    if report.fault_count:
+        raise CheckFailed(f"job {job_id} is not sound: " + "; ".join(report.faults))
+    return report

@@ -10,7 +10,8 @@ from synthmill.planning.requests import Planned, Planner
 from synthmill.planning.seeds import SeedSpace, resolve_records
 from synthmill.ports.broker import Message, Queue
 from synthmill.ports.records import Collection, Place, RecordStore, Write, WriteMode
-from synthmill.recipes.compiled import CompiledRecipe, recompile
+from synthmill.recipes.compile import recompile
+from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
 from synthmill_schemas.ids import record_id
 from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, PlanCheckpoint
@@ -123,6 +124,8 @@ async def _park(round_: _Round, planned: Sequence[Planned]) -> None:
             round=round_.job.round,
             reject_class=RejectClass.INPUT,
             reason=fault.reason,
+            seed_id=fault.seed.seed_id if fault.seed else None,
+            lineage=fault.seed.lineage if fault.seed else None,
         )
         for plan in planned
         for fault in plan.faults

@@ -11,7 +11,8 @@ from synthmill.errors import InputUnusable, StorageFull
 from synthmill.jobs.documents import change_job, get_job
 from synthmill.jobs.export.formats import CsvFile, JsonlFile, LineageFile, ParquetFile, RecordFile
 from synthmill.ports.records import Collection, Place
-from synthmill.recipes.compiled import CompiledRecipe, recompile
+from synthmill.recipes.compile import recompile
+from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
 from synthmill_schemas.job import JobDocument, Outputs
 
