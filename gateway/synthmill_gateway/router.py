@@ -1,0 +1,175 @@
+"""Calls providers by LiteLLM; the only file that names it. Importing this takes seconds: do it in a thread.
+
+`acompletion` is used bare: `litellm.Router` adds retries, cooldowns and caches that are all off here, and costs
+2.3 ms of CPU a call on top of 2.7.
+"""
+
+import asyncio
+import json
+import os
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+# Before the import: prices from the package instead of the network, and no .env read from wherever it was started.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
+os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+
+import httpx
+import litellm
+from litellm.llms.custom_llm import CustomLLM
+from litellm.types.utils import Message, ModelResponse, Usage
+
+from synthmill_gateway.errors import GatewayError
+from synthmill_gateway.offline import Answer, Finish, OfflineError, OfflineModel
+from synthmill_gateway.offline.model import ATTEMPT_HEADER
+from synthmill_gateway.request import ChatCall
+from synthmill_gateway.upstream import judge
+
+OFFLINE = "offline"
+OFFLINE_MODEL = "offline/fake-1"
+
+# In the price map like any other model: an unknown one is searched for anew with every call, 1 ms of CPU each time.
+_FREE = {
+    "litellm_provider": OFFLINE,
+    "mode": "chat",
+    "input_cost_per_token": 0.0,
+    "output_cost_per_token": 0.0,
+    "cache_creation_input_token_cost": 0.0,
+    "cache_read_input_token_cost": 0.0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer: the body as JSON, its cost in US dollars (None when no price is known), parameters left out."""
+
+    body: bytes
+    cost: Decimal | None
+    dropped: tuple[str, ...]
+
+
+class Router:
+    """Every route LiteLLM knows, and `offline/…`."""
+
+    def __init__(self, offline: OfflineModel, timeout_seconds: float) -> None:
+        self._timeout = timeout_seconds
+        litellm.suppress_debug_info = True
+        litellm.redact_messages_in_exceptions = True
+        litellm.register_model({OFFLINE_MODEL: _FREE})
+        litellm.custom_provider_map = [{"provider": OFFLINE, "custom_handler": _OfflineHandler(offline)}]
+
+    async def complete(self, call: ChatCall) -> Completion:
+        """One call, no retries. Raises GatewayError with the provider's status."""
+        dropped = tuple(name for name in _droppable(call.model) if name in call.parameters)
+        parameters = {name: value for name, value in call.parameters.items() if name not in dropped}
+        try:
+            response = await litellm.acompletion(
+                model=call.model,
+                messages=call.messages,
+                extra_headers={ATTEMPT_HEADER: call.attempt_ids} if call.attempt_ids else None,
+                timeout=self._timeout,
+                num_retries=0,
+                max_retries=0,
+                **parameters,
+            )
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            raise judge(error) from error
+        if not isinstance(response, ModelResponse):
+            raise GatewayError(502, "the provider answered in pieces though one was asked for")
+        return Completion(_body(call.model, response), _cost(call.model, response), dropped)
+
+    def models(self) -> list[str]:
+        """Routes usable now: the offline model, and those of providers whose keys are set."""
+        return [OFFLINE_MODEL, *sorted(_with_provider(name) for name in litellm.get_valid_models())]
+
+
+class _OfflineHandler(CustomLLM):
+    """The offline model as a provider of LiteLLM, so that usage, cost and errors go the way of all others."""
+
+    def __init__(self, model: OfflineModel) -> None:
+        super().__init__()
+        self._model = model
+
+    async def acompletion(  # type: ignore[override]  # all come by name; what is not needed stays in `rest`
+        self, model: str, messages: list[Any], optional_params: dict[str, Any], headers: dict[str, str], **rest: object
+    ) -> ModelResponse:
+        route = f"{OFFLINE}/{model}"
+        extra = optional_params.get("extra_body") or {}
+        body = {**optional_params, "model": route, "messages": messages, "offline": extra.get("offline")}
+        try:
+            answer = self._model.answer(body, headers.get(ATTEMPT_HEADER, ""))
+        except OfflineError as error:
+            await asyncio.sleep(error.delay)
+            raise _HttpError(error) from error
+        await asyncio.sleep(answer.delay)
+        return _response(route, answer)
+
+
+class _HttpError(Exception):
+    """An OfflineError in the shape in which LiteLLM reads providers' answers."""
+
+    def __init__(self, error: OfflineError) -> None:
+        super().__init__(error.message)
+        self.status_code = error.status
+        self.message = error.message
+        self.body = {"error": {"message": error.message, "code": error.code}}
+        headers = {"content-type": "application/json"}  # without any header LiteLLM takes it that nobody answered
+        if error.retry_after is not None:
+            headers["retry-after"] = f"{error.retry_after:g}"
+        request = httpx.Request("POST", "offline:///v1/chat/completions")
+        self.response = httpx.Response(error.status, headers=headers, request=request)
+
+
+def _response(route: str, answer: Answer) -> ModelResponse:
+    message = Message(content=answer.reply.content, role="assistant", refusal=answer.reply.refusal)
+    finish = "length" if answer.reply.finish is Finish.LENGTH else "stop"
+    return ModelResponse(
+        id=answer.id,
+        model=route,
+        choices=[{"index": 0, "finish_reason": finish, "message": message}],
+        usage=Usage(
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+            total_tokens=answer.prompt_tokens + answer.completion_tokens,
+        ),
+    )
+
+
+def _body(route: str, response: ModelResponse) -> bytes:
+    body = json.loads(response.model_dump_json(exclude_none=True, warnings=False))
+    if _is_offline(route):
+        body["model"] = route
+    for choice in body["choices"]:
+        choice["message"].setdefault("content", None)  # clients look for the key, also in a refusal
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def _cost(route: str, response: ModelResponse) -> Decimal | None:
+    if _is_offline(route):
+        return Decimal(0)
+    cost = response._hidden_params.get("response_cost")
+    return None if cost is None else Decimal(str(cost))
+
+
+@lru_cache(maxsize=1_024)
+def _droppable(route: str) -> tuple[str, ...]:
+    """`seed`, for providers that have none: without it an answer is as good. Anything else they lack is a 400."""
+    if _is_offline(route):
+        return ()
+    supported = litellm.get_supported_openai_params(model=route)
+    return () if supported is None or "seed" in supported else ("seed",)
+
+
+def _is_offline(route: str) -> bool:
+    return route.startswith(f"{OFFLINE}/")
+
+
+def _with_provider(name: str) -> str:
+    if "/" in name:
+        return name
+    return f"{litellm.get_llm_provider(name)[1]}/{name}"
