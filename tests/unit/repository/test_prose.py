@@ -6,9 +6,9 @@ from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
-import click
 import pytest
 
+from synthmill.cli.registry import COMMANDS
 from tests.support.repository import ROOT, files, folders, text, with_suffix
 
 README_LINES = 65  # one screen
@@ -72,10 +72,7 @@ def make_targets() -> frozenset[str]:
 @cache
 def program_commands() -> frozenset[str]:
     """Subcommands of `synthmill`."""
-    from synthmill.cli import cli
-
-    assert isinstance(cli, click.Group)
-    return frozenset(cli.list_commands(click.Context(cli)))
+    return frozenset(COMMANDS)
 
 
 @documents
