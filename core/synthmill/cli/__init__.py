@@ -1,0 +1,26 @@
+"""The command line, `synthmill`: makes datasets, follows jobs, mends them, writes starter recipes.
+
+# Layout
+- `registry`     names and short helps of the commands; a command's module is imported only when it runs
+- `boundary`     every error as a plain paragraph and an exit code, never a traceback
+- `environment`  settings and the data folder
+- `consoles`     what goes to stdout and what to stderr
+- `conduct`      services and flow around one job, Ctrl-C included
+- `session`      a job conducted from first line to summary: shared by `run` and `resume`
+- `display`      progress while a job runs; `panel` and `lines` draw it, `pace` measures it
+- `summary`      how a job ended, for people and as JSON
+- `words`        numbers, money, times and sizes as people read them
+- `find`         job ids by unique prefix
+- `init/`        a starter recipe from a data file
+- `commands/`    one module a command
+"""
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program and answers its exit code."""
+    from synthmill.cli.boundary import guarded
+    from synthmill.cli.registry import program
+
+    return guarded(program, arguments)

@@ -1,0 +1,39 @@
+"""`synthmill resume`: goes on with a job that was stopped, blocked or left incomplete."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from synthmill.cli import options
+
+
+@click.command("resume")
+@options.job_argument
+@options.out_option
+@options.direct_option
+@options.json_option
+def resume_command(job: str, out: Path | None, direct: bool, as_json: bool) -> int:
+    """Go on with JOB (its id, or the first characters of it).
+
+    Only slots without an accepted record are worked on. A completed job repeats nothing; files that were deleted are
+    written again.
+    """
+    from synthmill.cli.environment import load_settings
+    from synthmill.cli.find import full_job_id, require_jobs
+    from synthmill.cli.session import Wishes, session
+    from synthmill.jobs.documents import get_job
+    from synthmill.jobs.rounds import resume
+    from synthmill.jobs.status import job_status
+    from synthmill.services import Services
+    from synthmill_schemas.job import JobDocument
+
+    settings = load_settings()
+    require_jobs(settings)
+
+    async def begin(services: Services) -> JobDocument:
+        job_id = await full_job_id(services, settings.tenant, job)
+        document = (await get_job(services.store, settings.tenant, job_id)).document
+        return await resume(services, document, await job_status(services.store, settings.tenant, job_id))
+
+    return asyncio.run(session(settings, begin, Wishes(out, direct=direct, json=as_json)))

@@ -1,0 +1,35 @@
+"""`synthmill worker|bridge|gateway`: becomes the service, so that signals and exit codes are its own."""
+
+import os
+import sys
+from typing import NoReturn
+
+import click
+
+_PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
+
+
+def _become(module: str, arguments: tuple[str, ...]) -> NoReturn:
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own module, no shell
+
+
+@click.command("worker", context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def worker_command(arguments: tuple[str, ...]) -> None:
+    """Run the worker in the foreground: files to seeds to generation requests."""
+    _become("synthmill_worker", arguments)
+
+
+@click.command("bridge", context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def bridge_command(arguments: tuple[str, ...]) -> None:
+    """Run the bridge in the foreground: it feeds the consumer and stores its results."""
+    _become("synthmill.bridge", arguments)
+
+
+@click.command("gateway", context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def gateway_command(arguments: tuple[str, ...]) -> None:
+    """Run the LLM gateway in the foreground: one OpenAI-compatible URL for every provider."""
+    _become("synthmill_gateway", arguments)

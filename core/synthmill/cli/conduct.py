@@ -1,0 +1,131 @@
+"""Services and flow around one job: started together, watched while they work, drained at the end."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthmill.cli.display import Display
+from synthmill.cli.interrupts import Interrupted, Interrupts
+from synthmill.cli.look import last_warning, unfinished_jobs
+from synthmill.cli.words import short
+from synthmill.jobs.advance import TERMINAL_STATES, advance
+from synthmill.jobs.documents import get_job
+from synthmill.jobs.drive import drive, finish
+from synthmill.jobs.status import Status, job_status
+from synthmill.jobs.track import OnStatus
+from synthmill.services import Services
+from synthmill.supervisor import FlowProcess, running_flow, running_services
+from synthmill_schemas.base import now
+from synthmill_schemas.job import JobDocument, JobState
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a job is carried out: where its files go, and whether without Prefect."""
+
+    job: JobDocument
+    out: Path
+    direct: bool
+
+
+async def conduct(services: Services, course: Course, display: Display, interrupts: Interrupts) -> None:
+    """Returns when the job rests and its files are written; raises what prevented that, after all has drained."""
+    tenant, job_id = course.job.tenant, course.job.job_id
+    if course.job.state is JobState.COMPLETED:
+        await finish(services, tenant, await job_status(services.store, tenant, job_id), course.out)
+        return
+    if interrupts.first.is_set():
+        raise Interrupted("stopped", interrupts.exit_code)
+    settings = services.settings
+    logs = settings.home / "logs" / job_id
+    on_status = _teller(services, course, display)
+    display.note("starting the services")
+    async with AsyncExitStack() as stack:
+        flow: FlowProcess | None = None
+        if not course.direct:
+            flow = await stack.enter_async_context(running_flow(settings, job_id, course.out, logs))
+        gateway = await _gateway_wanted(services, tenant)
+        group = await stack.enter_async_context(running_services(settings, gateway=gateway, log_folder=logs))
+        display.note(None)
+        work = drive(services, tenant, job_id, course.out, on_status)
+        try:
+            await first_of(
+                work if flow is None else _attended(services, course, flow, display), group.failed(), interrupts
+            )
+        finally:
+            display.note(_stopping(interrupts))
+
+
+async def first_of(
+    work: Coroutine[Any, Any, object], failed: Coroutine[Any, Any, Exception], interrupts: Interrupts
+) -> None:
+    """Returns when the work is done; raises when a service failed for good or somebody wants to stop first."""
+    working, failing = asyncio.create_task(work), asyncio.create_task(failed)
+    stopping = asyncio.create_task(interrupts.first.wait())
+    tasks: set[asyncio.Task[Any]] = {working, failing, stopping}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+        elif failing.done():
+            raise failing.result()
+        else:
+            raise Interrupted("stopped", interrupts.exit_code)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _attended(services: Services, course: Course, flow: FlowProcess, display: Display) -> None:
+    """Shows the job and moves it on until the flow has ended; does the flow's work if the flow could not."""
+    tenant, job_id, tell = course.job.tenant, course.job.job_id, _teller(services, course, display)
+    ending = asyncio.create_task(flow.wait())
+    try:
+        while not ending.done():
+            status = await job_status(services.store, tenant, job_id)
+            await tell(status)
+            if status.state in TERMINAL_STATES:
+                display.note(f"{short(job_id)}: all slots are decided; Prefect checks and writes the files")
+            elif status.state in (JobState.BLOCKED, JobState.PAUSED, JobState.CANCELLED):
+                return
+            await advance(services, tenant, status)  # Prefect takes seconds to start; records do not wait for it
+            await asyncio.wait({ending}, timeout=_POLL_SECONDS)
+        if ending.result() != 0:
+            await _without_flow(services, course, ending.result(), flow.log, display)
+    finally:
+        ending.cancel()
+
+
+async def _without_flow(services: Services, course: Course, code: int, log: Path, display: Display) -> None:
+    tenant, job_id = course.job.tenant, course.job.job_id
+    job = (await get_job(services.store, tenant, job_id)).document
+    if job.state not in TERMINAL_STATES:
+        display.say(f"the Prefect flow ended with exit code {code} (log: {log}); going on without it")
+    await drive(services, tenant, job_id, course.out, _teller(services, course, display))
+
+
+def _teller(services: Services, course: Course, display: Display) -> OnStatus:
+    started = now()
+
+    async def tell(status: Status) -> None:
+        display.show(status, await last_warning(services, course.job.tenant, status.job_id, started))
+
+    return tell
+
+
+async def _gateway_wanted(services: Services, tenant: str) -> bool:
+    """The services work on every unfinished job of the folder, so one of them that needs the gateway is enough."""
+    models = [job.recipe.model for job in await unfinished_jobs(services, tenant)]
+    return any(model is not None and model.base_url is None for model in models)
+
+
+def _stopping(interrupts: Interrupts) -> str:
+    if interrupts.first.is_set():
+        return "stopping: calls in flight are let finish (Ctrl-C again leaves at once)"
+    return "stopping the services"

@@ -1,0 +1,43 @@
+"""The two consoles: results go to stdout, everything said on the way to stderr."""
+
+import json
+import sys
+from typing import TextIO
+
+from rich.console import Console
+from rich.theme import Theme
+
+_THEME = Theme(
+    {
+        "quiet": "bright_black",
+        "good": "green",
+        "doubt": "yellow",
+        "bad": "red",
+        "name": "bold",
+        "bar.complete": "cyan",
+        "bar.finished": "green",
+        "bar.pulse": "cyan",
+    }
+)
+
+
+def out() -> Console:
+    """Stdout, for what the command was run for."""
+    return _console(sys.stdout)
+
+
+def err() -> Console:
+    """Stderr, for progress, notices and errors."""
+    return _console(sys.stderr)
+
+
+def print_json(value: object, *, indent: int | None = 2) -> None:
+    """One JSON value on stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=indent, default=str) + "\n")
+    sys.stdout.flush()
+
+
+def _console(stream: TextIO) -> Console:
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows "?" instead of failing
+    return Console(file=stream, theme=_THEME, highlight=False, markup=False, emoji=False)

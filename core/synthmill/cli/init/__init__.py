@@ -1,0 +1,8 @@
+"""What `synthmill init` is made of.
+
+# Layout
+- `profile`   what the first rows tell: types, blanks, a key
+- `table`     a recipe for rows
+- `document`  a recipe for text
+- `yaml`      the parts that both write, and how a value is written in YAML
+"""

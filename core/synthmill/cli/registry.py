@@ -1,0 +1,102 @@
+"""Which commands there are. Helps stand here, so that `synthmill --help` imports no command."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from synthmill import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: the module below `synthmill.cli.commands` that has it, and its help in one line."""
+
+    module: str
+    help: str
+
+
+SECTIONS: dict[str, dict[str, Entry]] = {
+    "Make data": {
+        "init": Entry("init", "write a starter recipe for a data file"),
+        "validate": Entry("validate", "check a recipe, all faults at once"),
+        "preview": Entry("preview", "make a few records, look at them, estimate the whole"),
+        "run": Entry("run", "make the dataset"),
+    },
+    "Follow and mend": {
+        "status": Entry("status", "one job in numbers, or all jobs of this folder"),
+        "logs": Entry("logs", "what happened to a job, in order"),
+        "resume": Entry("resume", "go on with a job that stopped; nothing is paid twice"),
+        "cancel": Entry("cancel", "stop a job for good; what it has stays"),
+    },
+    "Look up": {
+        "schema": Entry("schema", "the JSON Schema of recipes, for editors"),
+        "settings": Entry("settings", "all settings, their values and variables"),
+    },
+    "Services": {
+        "worker": Entry("services", "run the worker in the foreground"),
+        "bridge": Entry("services", "run the bridge to the consumer in the foreground"),
+        "gateway": Entry("services", "run the LLM gateway in the foreground"),
+    },
+}
+
+COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
+
+
+class LazyGroup(click.Group):
+    """Finds a command's module by the registry; a module calls its commands by their names."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the registry."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command; None when there is no such one."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module = importlib.import_module(f"synthmill.cli.commands.{entry.module}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command.short_help = entry.help
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Says which command may have been meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command {args[0]!r}{_meant(args[0])}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Sections instead of one long list."""
+        for section, entries in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, entry.help) for name, entry in entries.items()], col_max=12)
+
+
+def _meant(word: str) -> str:
+    import difflib
+
+    close: Sequence[str] = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f"; did you mean {close[0]!r}?" if close else "; `synthmill --help` lists them"
+
+
+_EPILOG = """\b
+First steps:
+  synthmill init products.csv
+  synthmill preview recipe.yaml --input products.csv
+  synthmill run recipe.yaml --input products.csv --records 200
+"""
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_EPILOG,
+    no_args_is_help=True,
+)
+@click.version_option(__version__, "-V", "--version", message="synthmill %(version)s")
+def program() -> None:
+    """Files and a recipe in, exactly the N synthetic records you asked for out."""

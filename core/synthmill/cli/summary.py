@@ -1,0 +1,99 @@
+"""How a job ended: numbers that add up, where the files are, what it cost, what to do next; or the same as JSON."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from synthmill.cli import words
+from synthmill.cli.panel import bad_rows, cost, facts, headline, identity, rejected, tone
+from synthmill.jobs.status import Status
+from synthmill_schemas.base import JsonObject
+from synthmill_schemas.job import JobState
+
+Row = tuple[str, str, str]
+
+
+def as_json(status: Status, *, reason: str | None = None) -> JsonObject:
+    """The object that `--json` prints; `reason` is used when the job itself has none, e.g. for Ctrl-C."""
+    return {
+        "job_id": status.job_id,
+        "dataset": status.dataset,
+        "state": status.state.value,
+        "reason": status.reason or reason,
+        "round": status.round,
+        "requested": status.requested,
+        "accepted": status.accepted,
+        "exhausted": status.exhausted,
+        "parked": status.parked,
+        "pending": status.pending,
+        "rejects_by_class": dict(status.rejects_by_class),
+        "llm_calls": status.llm_calls,
+        "tokens": {"prompt": status.tokens.prompt, "completion": status.tokens.completion},
+        "cost_usd": status.cost_usd,
+        "seconds": status.seconds,
+        "outputs": [output.model_dump(mode="json") for output in status.outputs],
+    }
+
+
+def summary(status: Status, examples: Sequence[str] = (), *, reason: str | None = None) -> RenderableType:
+    """The lines that stay; `examples` of rejects are shown when something is missing."""
+    rows: list[Row] = [("slots", identity(status) if status.requested else "not known yet", "")]
+    if reason:
+        rows.append(("reason", reason, ""))
+    if (tries := rejected(status)) is not None:
+        rows.append(("rejected", *tries))
+    if bad_rows(status):
+        rows.append(("input", f"{words.counted(bad_rows(status), 'row')} left out", "unusable"))
+    if status.accepted < status.requested or bad_rows(status):
+        rows += [("" if number else "e.g.", example, "") for number, example in enumerate(examples)]
+    rows += [("cost", *cost(status)), *_files(status), *_next(status)]
+    return Padding(Group(_verdict(status), Text(), facts(rows)), (1, 2))
+
+
+def _verdict(status: Status) -> Text:
+    if status.state is not JobState.COMPLETED:
+        return headline(status)
+    text = f"{words.counted(status.accepted, 'record')} in {words.duration(status.seconds)}"
+    return Text.assemble(
+        (status.dataset, "name"), "  ", (words.short(status.job_id), "quiet"), "  ", (text, tone(status.state))
+    )
+
+
+def _files(status: Status) -> list[Row]:
+    rows = [
+        (shown_path(output.path), f"{output.records:,} records, {words.size(output.size)}") for output in status.outputs
+    ]
+    return [("" if number else "files", *row) for number, row in enumerate(rows)]
+
+
+def _next(status: Status) -> list[Row]:
+    steps = [("" if number else "next", *step) for number, step in enumerate(_steps(status))]
+    return [("", "", ""), *steps] if steps else []
+
+
+def _steps(status: Status) -> list[tuple[str, str]]:
+    job = words.short(status.job_id)
+    if status.state is JobState.COMPLETED:
+        jsonl = [shown_path(output.path) for output in status.outputs if output.format == "jsonl"]
+        return [(f"head -n 3 {jsonl[0]}", "look at some")] if jsonl else []
+    steps = []
+    still_open = status.requested - status.accepted - status.parked
+    if still_open or not status.requested:
+        what = f"tries the {words.counted(still_open, 'open slot')} only" if still_open else "goes on with the input"
+        steps.append((f"synthmill resume {job}", what))
+    if status.rejects_by_class or status.state is JobState.BLOCKED:
+        steps.append((f"synthmill logs {job}", "what happened, in order"))
+    if status.state is JobState.FAILED:
+        steps.append(("synthmill preview RECIPE", "after a change to the recipe: see a few first"))
+    return steps
+
+
+def shown_path(path: str) -> str:
+    """Relative to where we are if it lies below."""
+    try:
+        return str(Path(path).relative_to(Path.cwd()))
+    except ValueError:
+        return path
