@@ -33,6 +33,7 @@ def text(path: Path) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     """A Python file's syntax tree."""
     return ast.parse(text(path), filename=str(path))
