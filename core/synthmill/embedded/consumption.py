@@ -129,14 +129,18 @@ class SqliteConsumption:
             return None
         seen = await self._reaper.look(self._queue)
         if seen.ready:
-            now = time.time()
-            until = now + self._lease_seconds
-            self._ready.extend(
-                await self._write(
-                    lambda connection: leases.lease(connection, self._queue, self._owner.id, room, now, until)
-                )
-            )
+            await self._lease(room)
         return seen.next_due
+
+    async def _lease(self, room: int) -> None:
+        now = time.time()
+        taken: list[Leased] = []
+
+        def take(connection: Connection) -> None:
+            taken[:] = leases.lease(connection, self._queue, self._owner.id, room, now, now + self._lease_seconds)
+
+        # kept by the commit, not by us: were we cancelled here, nobody would ever hand out what was leased
+        await self._write(take, after=lambda: self._ready.extend(taken))
 
     async def _wait(self, next_due: float | None) -> None:
         full = len(self._in_hand) >= self._prefetch

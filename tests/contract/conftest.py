@@ -1,0 +1,57 @@
+"""Every contract test runs once per adapter; a test gets places of its own, so that adapters may share a server."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from synthmill.ports.broker import Broker
+from synthmill.ports.objects import ObjectStore
+from synthmill.ports.records import RecordStore
+from tests.support.ports import BROKERS, OBJECT_STORES, RECORD_STORES, At
+
+
+@pytest.fixture(params=OBJECT_STORES)
+def objects_at(request: pytest.FixtureRequest, tmp_path: Path) -> At:
+    """Where the object store under test lies."""
+    return At(request.param, str(tmp_path))
+
+
+@pytest.fixture
+async def objects(objects_at: At) -> AsyncIterator[ObjectStore]:
+    """The object store under test."""
+    async with objects_at.objects() as store:
+        yield store
+
+
+@pytest.fixture(params=BROKERS)
+def broker_at(request: pytest.FixtureRequest, tmp_path: Path) -> At:
+    """Where the broker under test lies."""
+    return At(request.param, str(tmp_path))
+
+
+@pytest.fixture
+async def broker(broker_at: At) -> AsyncIterator[Broker]:
+    """The broker under test."""
+    async with broker_at.broker() as broker:
+        yield broker
+
+
+@pytest.fixture(params=RECORD_STORES)
+def store_at(request: pytest.FixtureRequest, tmp_path: Path) -> At:
+    """Where the record store under test lies."""
+    return At(request.param, str(tmp_path))
+
+
+@pytest.fixture
+async def store(store_at: At) -> AsyncIterator[RecordStore]:
+    """The record store under test."""
+    async with store_at.store() as store:
+        yield store
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A tenant that nobody else has."""
+    return f"t{uuid.uuid4().hex[:12]}"
