@@ -1,0 +1,29 @@
+"""`python -m benchmarks [NAME …]`: runs all benchmarks, or those named, and prints one table."""
+
+import argparse
+import os
+import platform
+import sys
+
+from benchmarks import end_to_end, startup
+from benchmarks.measure import table
+
+_ALL = {"startup": startup.figures, "end-to-end": end_to_end.figures}
+
+
+def main() -> int:
+    """Prints the table to stdout."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_ALL))
+    names = parser.parse_args().names or list(_ALL)
+    unknown = [name for name in names if name not in _ALL]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(_ALL)}")
+    figures = [figure for name in names for figure in _ALL[name]()]
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}\n")
+    print(table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
