@@ -7,9 +7,9 @@ from typing import TextIO
 from rich.console import Console
 from rich.theme import Theme
 
-_THEME = Theme(
+THEME = Theme(
     {
-        "quiet": "bright_black",
+        "quiet": "dim",
         "good": "green",
         "doubt": "yellow",
         "bad": "red",
@@ -19,6 +19,8 @@ _THEME = Theme(
         "bar.pulse": "cyan",
     }
 )
+
+_WIDE = 1_000  # into a file or a pipe nothing is folded, so that lines can be searched
 
 
 def out() -> Console:
@@ -40,4 +42,5 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
 def _console(stream: TextIO) -> Console:
     if hasattr(stream, "reconfigure"):
         stream.reconfigure(errors="replace")  # a terminal without UTF-8 shows "?" instead of failing
-    return Console(file=stream, theme=_THEME, highlight=False, markup=False, emoji=False)
+    width = None if stream.isatty() else _WIDE
+    return Console(file=stream, theme=THEME, width=width, highlight=False, markup=False, emoji=False)

@@ -39,7 +39,7 @@ def panel(view: View) -> RenderableType:
     lines.append(facts(_rows(view)))
     if view.warning is not None:
         lines += [Text(), warning_line(view.warning)]
-    return Padding(Group(*lines), (1, 2))
+    return Padding(Group(*lines), (1, 2), expand=False)
 
 
 def headline(status: Status, note: str | None = None) -> Text:

@@ -89,7 +89,7 @@ async def _report(
 
 def _complaint(status: Status, failure: BaseException | None) -> str | None:
     """What is said on stderr besides the summary."""
-    again = f"synthmill resume {short(status.job_id)}"
+    again = f"synthmill resume {status.job_id}"
     match failure:
         case None if status.state is JobState.BLOCKED:
             return f"{status.reason or 'the job is blocked'}\nOnce that is mended, go on with: {again}"

@@ -50,7 +50,7 @@ def summary(status: Status, examples: Sequence[str] = (), *, reason: str | None 
     if status.accepted < status.requested or bad_rows(status):
         rows += [("" if number else "e.g.", example, "") for number, example in enumerate(examples)]
     rows += [("cost", *cost(status)), *_files(status), *_next(status)]
-    return Padding(Group(_verdict(status), Text(), facts(rows)), (1, 2))
+    return Padding(Group(_verdict(status), Text(), facts(rows)), (1, 2), expand=False)
 
 
 def _verdict(status: Status) -> Text:

@@ -20,6 +20,8 @@ STATE_WORDS = {
 }
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_CENTS_FROM = 0.1  # below, whole cents would say too little
+_LEAST_USD = 0.0001
 _UUID_LENGTH = 36
 
 
@@ -32,7 +34,9 @@ def money(usd: float | None) -> str:
     """Dollars with as many decimals as matter; None is unknown, never zero."""
     if usd is None:
         return "unknown"
-    return f"${usd:,.2f}" if usd == 0 or usd >= 0.995 else f"${usd:.4f}"  # 0.995 and up rounds to a dollar
+    if 0 < usd < _CENTS_FROM:
+        return f"${usd:.4f}" if usd >= _LEAST_USD else f"less than ${_LEAST_USD}"
+    return f"${usd:,.2f}"
 
 
 def duration(seconds: float) -> str:

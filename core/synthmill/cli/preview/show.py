@@ -151,7 +151,7 @@ def _totals(preview: Preview, guess: Estimate | None) -> RenderableType:
             took,
         )
         parts = [facts([*rows, whole]), Text(), Text(_CAVEAT, "quiet")]
-    return Padding(Group(*parts), (1, 2))
+    return Padding(Group(*parts), (1, 2), expand=False)
 
 
 def _complain(preview: Preview) -> None:
