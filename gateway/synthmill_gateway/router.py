@@ -75,8 +75,6 @@ class Router:
                 max_retries=0,
                 **parameters,
             )
-        except asyncio.CancelledError:
-            raise
         except Exception as error:
             raise judge(error) from error
         if not isinstance(response, ModelResponse):
