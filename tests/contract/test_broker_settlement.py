@@ -93,6 +93,20 @@ async def test_releasing_leaves_the_count_of_starts_as_it_was(broker: Broker, be
         await acknowledge(consumption, again)
 
 
+async def test_a_release_may_wait_and_still_leaves_the_count_as_it_was(broker: Broker) -> None:
+    await broker.publish(GENERATION, numbered(1))
+    async with broker.consume(GENERATION, prefetch=1) as consumption:
+        delivery = await take_one(consumption)
+        assert await consumption.started(delivery) == 1
+        settled_at = time.time()
+        await consumption.settle(delivery, Settlement.RELEASE, delay_seconds=0.3)
+        again = await take_one(consumption)
+        assert time.time() - settled_at >= 0.3
+        assert (again.message, again.redelivered) == (delivery.message, False)
+        assert await consumption.started(again) == 1
+        await acknowledge(consumption, again)
+
+
 async def test_each_delivery_that_begins_counts_once(broker: Broker) -> None:
     await broker.publish(GENERATION, numbered(1))
     for expected in (1, 2, 3):

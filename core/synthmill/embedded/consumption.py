@@ -200,7 +200,7 @@ def _settle(
         case Settlement.RETRY:
             leases.retry(connection, owner, leased, due)
         case Settlement.RELEASE:
-            leases.release(connection, owner, leased)
+            leases.release(connection, owner, leased, due)
         case Settlement.DEAD_LETTER:
             leases.bury(connection, owner, leased, evidence)
 

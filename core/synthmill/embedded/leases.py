@@ -92,11 +92,11 @@ def acknowledge(connection: Connection, owner: str, leased: Leased) -> None:
     connection.execute(f"DELETE FROM messages WHERE {_MINE}", _mine(owner, leased))
 
 
-def release(connection: Connection, owner: str, leased: Leased) -> None:
-    """Puts the message back as if it had never been delivered."""
+def release(connection: Connection, owner: str, leased: Leased, due: float = 0.0) -> None:
+    """Puts the message back as if it had never been delivered, to be delivered at `due` or later."""
     connection.execute(
-        f"UPDATE messages SET owner = NULL, due = 0, started = started - began, began = 0 WHERE {_MINE}",
-        _mine(owner, leased),
+        f"UPDATE messages SET owner = NULL, due = ?, started = started - began, began = 0 WHERE {_MINE}",
+        (due, *_mine(owner, leased)),
     )
 
 

@@ -60,7 +60,7 @@ class Settlement(StrEnum):
 
     ACK = "ack"  # done: forget it
     RETRY = "retry"  # deliver it again after a delay
-    RELEASE = "release"  # deliver it again now, to anyone; nothing was begun
+    RELEASE = "release"  # deliver it again, now or after a delay, to anyone; the message is not to blame
     DEAD_LETTER = "dead_letter"  # move it to the dead queue, with evidence
 
 
@@ -80,7 +80,10 @@ class Consumption(Protocol):
         """Deliveries as they come; ends when `stop` was called."""
 
     async def started(self, delivery: Delivery) -> int:
-        """Notes durably that handling begins; answers how often it began for this message, this time included."""
+        """Notes durably that handling begins; answers how often it began for this message, this time included.
+
+        Asked again for the same delivery it counts once, and settling with RELEASE takes the count back.
+        """
 
     async def settle(
         self,
