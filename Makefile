@@ -25,7 +25,7 @@ demo: setup ## 200 support tickets from a shop's products, offline, with what th
 	@scripts/demo
 
 ##@ Work on it
-.PHONY: test test-long check fmt bench
+.PHONY: test test-long check fmt bench figures
 test: ## everything that must hold: check, Rust tests, Python tests
 	@scripts/test
 
@@ -51,6 +51,9 @@ fmt: setup ## formats, mends what lints can mend, writes the generated files
 
 bench: setup ## measures; see benchmarks/README.md
 	$(BIN)/python -m benchmarks
+
+figures: setup ## how long files and functions are, folder by folder
+	@$(BIN)/python scripts/figures.py
 
 ##@ Keep
 .PHONY: lock clean
