@@ -73,7 +73,9 @@ async def _all(settings: Settings, limit: int, *, as_json: bool) -> None:
     elif jobs:
         consoles.out().print(_table(jobs))
         if total > len(jobs):
-            consoles.err().print(f"{total - len(jobs)} older jobs are not shown; --limit {total} shows all")
+            consoles.err().print(
+                f"{words.counted(total - len(jobs), 'older job')} not shown; --limit {total} shows all"
+            )
     else:
         consoles.err().print(f"no jobs in {settings.home} yet; `synthmill run` starts one")
 
