@@ -1,0 +1,95 @@
+# Shared by the scripts of the native stack: paths, pid files, waiting. Sourced, not run.
+set -euo pipefail
+
+NATIVE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$NATIVE/../.." && pwd)
+SETTINGS=$ROOT/deployments/settings
+STACK_HOME=${SYNTHMILL_STACK_HOME:-$ROOT/.stack}
+# Other users must be able to reach what runs as them, so root's own folder will not do.
+if [[ $(id -u) -eq 0 ]]; then CACHE=/var/cache/synthmill; else CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/synthmill; fi
+STACK_USER=synthmill-stack # Elasticsearch and PostgreSQL refuse to run as root
+
+# Settings of the file, unless the environment has them.
+while IFS='=' read -r name value; do
+  [[ $name == SYNTHMILL_* ]] && [[ -z ${!name:-} ]] && export "$name=$value"
+done < <(grep -v '^#' "$SETTINGS/stack.env")
+
+mkdir -p "$STACK_HOME"/{pids,logs} "$CACHE"/{bin,download}
+
+say() { printf '%s\n' "stack: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+pid_file() { printf '%s' "$STACK_HOME/pids/$1"; }
+
+# A pid alone is not an identity: the start time (field 22 of stat, in ticks) tells whether it is still our process.
+start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+
+remember() { printf '%s %s\n' "$2" "$(start_time "$2")" > "$(pid_file "$1")"; }
+
+running_pid() {
+  local pid started
+  read -r pid started 2>/dev/null < "$(pid_file "$1")" || return 1
+  [[ -n $started && $(start_time "$pid") == "$started" ]] && printf '%s' "$pid"
+}
+
+# launch NAME COMMAND...: starts it in a session of its own, output appended to its log.
+launch() {
+  local name=$1
+  shift
+  setsid "$@" >> "$STACK_HOME/logs/$name.log" 2>&1 < /dev/null &
+  remember "$name" $!
+}
+
+# as_stack_user COMMAND...: as root, drops to the stack's user; otherwise runs as who we are.
+as_stack_user() {
+  if [[ $(id -u) -eq 0 ]]; then
+    exec setpriv --reuid="$STACK_USER" --regid="$STACK_USER" --clear-groups env HOME="$STACK_HOME" "$@"
+  fi
+  exec "$@"
+}
+
+ensure_stack_user() {
+  [[ $(id -u) -ne 0 ]] && return
+  id "$STACK_USER" > /dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin "$STACK_USER"
+}
+
+own() { if [[ $(id -u) -eq 0 ]]; then chown -R "$STACK_USER:$STACK_USER" "$@"; fi; }
+
+# await NAME SECONDS COMMAND...: polls until the command succeeds; a process that died ends the wait.
+await() {
+  local name=$1 deadline=$((SECONDS + $2))
+  shift 2
+  until "$@" > /dev/null 2>&1; do
+    running_pid "$name" > /dev/null || die "$name ended while starting; see $STACK_HOME/logs/$name.log"
+    ((SECONDS < deadline)) || die "$name is not healthy in time; see $STACK_HOME/logs/$name.log"
+    sleep 0.2
+  done
+}
+
+# finish NAME SECONDS: SIGTERM to exactly the process that we started, SIGKILL if it does not end.
+finish() {
+  local pid deadline=$((SECONDS + $2))
+  pid=$(running_pid "$1") || { rm -f "$(pid_file "$1")"; return 0; }
+  kill -TERM "$pid" 2>/dev/null || true
+  while running_pid "$1" > /dev/null; do
+    ((SECONDS < deadline)) || kill -KILL "$pid" 2>/dev/null || true
+    sleep 0.1
+  done
+  rm -f "$(pid_file "$1")"
+}
+
+apt_install() {
+  local missing=()
+  for package in "$@"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+  done
+  ((${#missing[@]} == 0)) && return
+  [[ $(id -u) -eq 0 ]] || die "install these Debian packages first: ${missing[*]}"
+  # Debian starts a service when it installs it; ours run from here, so nothing may start by itself.
+  local policy=/usr/sbin/policy-rc.d made=
+  [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy" && made=1; }
+  say "installing ${missing[*]}"
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
+    >> "$STACK_HOME/logs/apt.log" 2>&1 || { [[ -n $made ]] && rm -f "$policy"; die "apt-get failed; see $STACK_HOME/logs/apt.log"; }
+  if [[ -n $made ]]; then rm -f "$policy"; fi
+}
