@@ -10,6 +10,7 @@
 - `slot`        the one document per slot, and the record inside it
 - `ledger`      rejects, calls and claims
 - `event`       logs, monitoring and progress
+- `dead_letter` messages that nobody could work on
 - `stdio`       the lines that `synthmill-consumer --stdio` reads and writes
 - `export`      writes or checks `schemas/json` (`python -m synthmill_schemas.export --check`)
 

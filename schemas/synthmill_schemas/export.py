@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from synthmill_schemas.base import JsonObject
+from synthmill_schemas.dead_letter import DeadLetterDocument
 from synthmill_schemas.event import EventDocument
 from synthmill_schemas.generation import GenerationRequest
 from synthmill_schemas.job import JobDocument, JobMessage
@@ -35,6 +36,7 @@ CONTRACTS: dict[str, TypeAdapter[object]] = {
     "call": TypeAdapter(CallDocument),
     "claim": TypeAdapter(ClaimDocument),
     "event": TypeAdapter(EventDocument),
+    "dead_letter": TypeAdapter(DeadLetterDocument),
     "input_line": TypeAdapter(InputLine),
     "output_line": TypeAdapter(OutputLine),
 }
