@@ -1,1 +1,9 @@
-"""Placeholder."""
+"""The worker: file to seeds to generation requests.
+
+# Layout
+- `runner`      decode → handle → settle, every delivery settled in one place
+- `handlers/`   one module a message: `job` plans a round, `dead_letter` parks what nobody could work on
+- `seeding`     stores the seeds of a job's sources, each source under a deterministic id
+- `contracts`   what a recipe demands of the columns it reads
+- `extract/`    streaming readers, from a seekable file to rows
+"""

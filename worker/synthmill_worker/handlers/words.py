@@ -1,0 +1,19 @@
+"""What handlers answer and raise."""
+
+from enum import StrEnum
+
+from synthmill.errors import SynthmillError
+
+
+class Handled(StrEnum):
+    """What became of a message that is done with."""
+
+    PLANNED = "planned"  # all requests of the round are out
+    FAILED = "failed"  # the job cannot be worked on, and says why
+    STALE = "stale"  # of another round, or of a job that is not running or not there
+    DONE_BEFORE = "done before"
+    DRAINED = "drained"  # a dead letter is a document now
+
+
+class Undecodable(SynthmillError):
+    """A body that is no message of its queue; no delivery of it can ever be worked on."""

@@ -1,0 +1,219 @@
+"""Consumes the worker's queues: decode → handle → settle, and every delivery is settled in one place.
+
+Stopping takes three steps: stop taking deliveries, wait for what is in hand, abort what does not end in time.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from synthmill.errors import StorageFull, SynthmillError
+from synthmill.ports.broker import Consumption, Delivery, Message, Queue, Settlement
+from synthmill.services import Services
+from synthmill_worker.handlers.dead_letter import handle_dead_job, handle_dead_request
+from synthmill_worker.handlers.job import handle_job
+from synthmill_worker.handlers.words import Handled, Undecodable
+
+MAX_STARTS = 3
+"""A message is given up on its third delivery that began (design §6)."""
+
+DRAIN_SECONDS = 20.0
+_FIRST_DELAY_SECONDS = 0.5
+_LAST_DELAY_SECONDS = 10.0
+_FULL_DISK_SECONDS = 30.0  # somebody has to free space first
+_DEAD_END_SECONDS = 300.0  # a dead letter that cannot be drained has nowhere else to go
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Services, Message], Awaitable[Handled]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a delivery is to be settled."""
+
+    settlement: Settlement
+    delay_seconds: float = 0.0
+    evidence: Mapping[str, str] = field(default_factory=dict)
+
+
+def judge(error: Exception, failures: int) -> Verdict:
+    """What an error means for its message; `failures`: how often in a row it failed here, this time included.
+
+    An outage is not the message's fault, so its start is taken back: only unexpected errors and deaths of the process
+    bring a message nearer to the dead queue.
+    """
+    match error:
+        case Undecodable():
+            return Verdict(Settlement.DEAD_LETTER, evidence={"reason": str(error)})
+        case StorageFull():
+            return Verdict(Settlement.RELEASE, _FULL_DISK_SECONDS)
+        case SynthmillError() if error.retriable:
+            return Verdict(Settlement.RELEASE, full_jitter(failures))
+        case _:
+            return Verdict(Settlement.RETRY, full_jitter(failures))
+
+
+def full_jitter(failures: int) -> float:
+    """Seconds to wait: anything up to a bound that doubles with each failure."""
+    bound = min(_LAST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** min(failures - 1, 10))
+    return random.uniform(0, bound)  # noqa: S311 — spreads load, guards nothing
+
+
+@dataclass(slots=True)
+class Lane:
+    """One queue and its handler."""
+
+    services: Services
+    queue: Queue
+    handler: Handler
+    prefetch: int
+    _consumption: Consumption | None = None
+    _stopped: bool = False
+    _running: set[asyncio.Task[None]] = field(default_factory=set)
+    _broken: BaseException | None = None
+    _failures: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def stop_taking(self) -> None:
+        """No further deliveries; `run` returns when those in hand are settled."""
+        self._stopped = True
+        if self._consumption is not None:
+            self._consumption.stop()
+
+    async def run(self) -> None:
+        """Serves the queue. Cancelled, it leaves what is in hand to the broker, which delivers it again at once."""
+        async with self.services.broker.consume(self.queue, prefetch=self.prefetch) as consumption:
+            self._consumption = consumption
+            if self._stopped:
+                consumption.stop()
+            try:
+                async for delivery in consumption:
+                    await self._dispatch(consumption, delivery)
+                await self._empty_hands()
+            finally:
+                await self._abort()
+        if self._broken is not None:
+            raise self._broken
+
+    async def _dispatch(self, consumption: Consumption, delivery: Delivery) -> None:
+        """A message that somebody lost is served alone: if it kills its process, it takes nobody else's work along."""
+        if delivery.redelivered:
+            await self._empty_hands()
+        task = asyncio.create_task(self._serve(consumption, delivery))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        if delivery.redelivered:
+            await self._empty_hands()
+
+    async def _empty_hands(self) -> None:
+        if self._running:
+            await asyncio.wait(set(self._running))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Handlers' errors are verdicts; what ends a task is the broker, and without it the lane ends too."""
+        self._running.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._broken = task.exception()
+            self.stop_taking()
+
+    async def _abort(self) -> None:
+        running = set(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _serve(self, consumption: Consumption, delivery: Delivery) -> None:
+        """The one place where a delivery is settled."""
+        starts = await consumption.started(delivery)
+        verdict = self._possible(await self._verdict(delivery, starts))
+        await consumption.settle(
+            delivery, verdict.settlement, delay_seconds=verdict.delay_seconds, evidence=verdict.evidence
+        )
+        if verdict.settlement in (Settlement.ACK, Settlement.DEAD_LETTER):
+            self._failures.pop(delivery.message.message_id, None)
+
+    async def _verdict(self, delivery: Delivery, starts: int) -> Verdict:
+        message = delivery.message
+        if starts >= MAX_STARTS and self.queue.has_dead:
+            return self._give_up(message, starts)
+        try:
+            handled = await self.handler(self.services, message)
+        except Exception as error:  # noqa: BLE001 — whatever a handler raises is a verdict on its message
+            return self._failed(message, error)
+        logger.info("message %s on %s: %s", message.message_id, self.queue, handled)
+        return Verdict(Settlement.ACK)
+
+    def _give_up(self, message: Message, starts: int) -> Verdict:
+        _, last = self._failures.get(message.message_id, (0, "its process ended each time"))
+        reason = f"its handling began {starts} times and never ended well; {last}"
+        logger.error("message %s on %s is given up: %s", message.message_id, self.queue, reason)
+        return Verdict(Settlement.DEAD_LETTER, evidence={"reason": reason, "starts": str(starts)})
+
+    def _failed(self, message: Message, error: Exception) -> Verdict:
+        before, _ = self._failures.get(message.message_id, (0, ""))
+        told = f"{type(error).__name__}: {error}"
+        self._failures[message.message_id] = (before + 1, f"the last error was {told}")
+        verdict = judge(error, before + 1)
+        expected = isinstance(error, SynthmillError)
+        logger.log(
+            logging.WARNING if expected else logging.ERROR,
+            "message %s on %s: %s; %s in %.1f s",
+            message.message_id,
+            self.queue,
+            told,
+            verdict.settlement,
+            verdict.delay_seconds,
+            exc_info=None if expected else error,
+        )
+        return verdict
+
+    def _possible(self, verdict: Verdict) -> Verdict:
+        if verdict.settlement is Settlement.DEAD_LETTER and not self.queue.has_dead:
+            return Verdict(Settlement.RETRY, _DEAD_END_SECONDS)
+        return verdict
+
+
+class Worker:
+    """All queues of the worker, until `stop`."""
+
+    def __init__(self, services: Services, *, drain_seconds: float = DRAIN_SECONDS) -> None:
+        jobs_at_a_time = services.settings.worker.prefetch
+        self._drain_seconds = drain_seconds
+        self._stopping = asyncio.Event()
+        self._lanes = [
+            Lane(services, Queue.JOBS, handle_job, jobs_at_a_time),
+            Lane(services, Queue.JOBS_DEAD, handle_dead_job, 1),
+            Lane(services, Queue.GENERATION_DEAD, handle_dead_request, 1),
+        ]
+
+    def stop(self) -> None:
+        """Takes nothing more; `run` returns when what is in hand has ended, or was given back."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serves until `stop`, or until a lane cannot go on: its error is raised, the others end in order."""
+        lanes = [asyncio.create_task(lane.run(), name=lane.queue) for lane in self._lanes]
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({*lanes, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        self._stop_taking()
+        await self._wait(lanes)
+        await self._abort(lanes)
+
+    def _stop_taking(self) -> None:
+        for lane in self._lanes:
+            lane.stop_taking()
+
+    async def _wait(self, lanes: list[asyncio.Task[None]]) -> None:
+        await asyncio.wait(lanes, timeout=self._drain_seconds)
+
+    async def _abort(self, lanes: list[asyncio.Task[None]]) -> None:
+        for lane in lanes:
+            if not lane.done():
+                logger.warning("%s did not drain within %.0f s: giving back", lane.get_name(), self._drain_seconds)
+                lane.cancel()
+        for outcome in await asyncio.gather(*lanes, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
