@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthmill.embedded import Database, DirectoryObjectStore, SqliteBroker, SqliteRecordStore
+from synthmill.embedded.consumption import LEASE_SECONDS
 from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
 from synthmill.ports.records import RecordStore
@@ -23,10 +24,10 @@ async def _directory(location: str) -> AsyncIterator[ObjectStore]:
 
 
 @asynccontextmanager
-async def _sqlite_broker(location: str) -> AsyncIterator[Broker]:
+async def _sqlite_broker(location: str, *, lease_seconds: float = LEASE_SECONDS) -> AsyncIterator[Broker]:
     database = await Database.open(Path(location) / "synthmill.db")
     try:
-        broker = SqliteBroker(database)
+        broker = SqliteBroker(database, lease_seconds=lease_seconds)
         await broker.declare()
         yield broker
         await broker.close()
@@ -48,6 +49,11 @@ async def _sqlite_store(location: str, *, visibility_delay: bool = False) -> Asy
 
 OBJECT_STORES: dict[str, Callable[[str], AbstractAsyncContextManager[ObjectStore]]] = {"directory": _directory}
 BROKERS: dict[str, Callable[[str], AbstractAsyncContextManager[Broker]]] = {"sqlite": _sqlite_broker}
+SPECIAL_BROKERS: dict[str, Callable[[str], AbstractAsyncContextManager[Broker]]] = {
+    "sqlite-short-leases": lambda location: _sqlite_broker(location, lease_seconds=0.5),
+}
+"""For tests of one adapter; the contract tests leave them out."""
+
 RECORD_STORES: dict[str, Callable[[str], AbstractAsyncContextManager[RecordStore]]] = {
     "sqlite": _sqlite_store,
     "sqlite-delayed": lambda location: _sqlite_store(location, visibility_delay=True),
@@ -63,7 +69,7 @@ class At:
 
     def broker(self) -> AbstractAsyncContextManager[Broker]:
         """Opens the broker there; a second call is a second client."""
-        return BROKERS[self.adapter](self.location)
+        return (BROKERS | SPECIAL_BROKERS)[self.adapter](self.location)
 
     def store(self) -> AbstractAsyncContextManager[RecordStore]:
         """Opens the record store there; a second call is a second client."""

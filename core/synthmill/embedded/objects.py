@@ -98,7 +98,9 @@ async def _write_all(file: BinaryIO, chunks: AsyncIterator[bytes], key: str) -> 
 
     def add(chunk: bytes) -> None:
         digest.update(chunk)
-        file.write(chunk)
+        rest = memoryview(chunk)
+        while rest:  # a disk that fills up takes a part, and says so at the next try only
+            rest = rest[file.write(rest) :]
 
     async for chunk in chunks:
         with _errors_told(key):
@@ -117,12 +119,10 @@ def _create(path: Path) -> BinaryIO:
 def _publish(file: BinaryIO, partial: Path, target: Path, root: Path) -> None:
     os.fsync(file.fileno())
     for _ in range(MOVE_TRIES):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with suppress(FileNotFoundError):
+            target.parent.mkdir(parents=True, exist_ok=True)
             partial.replace(target)
             break
-        except FileNotFoundError:
-            continue
     else:
         raise ObjectStoreUnavailable(f"{target.parent} is deleted again and again: try later")
     folder = target.parent

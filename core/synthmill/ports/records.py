@@ -96,7 +96,10 @@ Where = Mapping[str, Condition]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search; `text` is full text over the document's strings. Sort is a field, "-" before it for descending."""
+    """A search; `text` is words that a record's data or an event's message holds, all of them, in any order.
+
+    Sort is a field, "-" before it for descending; documents without it come last.
+    """
 
     where: Where = field(default_factory=dict)
     text: str | None = None
