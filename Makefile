@@ -16,7 +16,7 @@ PROFILE := --release --locked --manifest-path consumer/Cargo.toml
 ##@ Start
 .PHONY: help setup demo
 help: ## this list
-	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: ## .venv with the locked packages and, at the same time, the consumer; a second run is instant
 	@$(MAKE) -s -j2 .venv/.installed $(if $(wildcard consumer/src/main.rs),consumer/target/release/synthmill-consumer)
@@ -54,6 +54,17 @@ bench: setup ## measures; see benchmarks/README.md
 
 figures: setup ## how long files and functions are, folder by folder
 	@$(BIN)/python scripts/figures.py
+
+##@ Servers of the large profile, without Docker (on Debian; see deployments/)
+.PHONY: stack stack-down stack-status
+stack: ## starts RabbitMQ, Elasticsearch and MinIO on loopback ports, installing what is missing
+	deployments/native/stack up
+
+stack-down: ## stops them
+	deployments/native/stack down
+
+stack-status: ## whether each of them is healthy
+	deployments/native/stack status
 
 ##@ Keep
 .PHONY: lock clean
