@@ -3,17 +3,30 @@
 These models check form; `synthmill.recipes` checks what refers to other things (columns, templates, quotas).
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BeforeValidator, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
 from synthmill_schemas.base import ColumnName, Contract, JsonObject, Name
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Scalar = str | int | float | bool
+
+
+def _written_out(value: object) -> object:
+    """Refuses 2024, which would be read as seconds after 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE.match(value)):
+        return value
+    raise PydanticCustomError("datetime_type", "a date such as 2024-05-31")
+
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+Moment = Annotated[datetime, BeforeValidator(_written_out)]
 
 
 class Target(Contract):
@@ -137,8 +150,8 @@ class DatetimeSampler(Contract):
     """A moment from [start, end), cut to `unit`, as ISO 8601 text."""
 
     type: Literal["datetime"]
-    start: datetime
-    end: datetime
+    start: Moment
+    end: Moment
     unit: Literal["second", "minute", "hour", "day"] = "second"
 
 

@@ -1,12 +1,13 @@
 """Pydantic's errors in plain words, with paths as they stand in the recipe."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from synthmill.recipes.errors import Found, Path, child
+from synthmill.recipes.plain_words import explained, suggestion
 from synthmill_schemas import recipe as form
 
 KINDS: Mapping[str, type[BaseModel]] = {
@@ -33,21 +34,6 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "seeds": form.SeedPlan,
     "model": form.Model,
 }
-_NAME_RULES = {
-    r"^[A-Za-z_][A-Za-z0-9_]{0,62}$": "Use letters, digits and _, not a digit first, at most 63.",
-    r"^[a-z][a-z0-9_-]{0,62}$": "Use small letters, digits, - and _, a letter first, at most 63.",
-    r"^https?://": "Begin with http:// or https://.",
-    r"^[A-Z][A-Z0-9_]*$": "Give the name of an environment variable, such as OPENAI_API_KEY, never the key itself.",
-    r"^[a-z]{2,3}_[A-Z]{2}$": "Write it like en_US or de_DE.",
-}
-
-
-def suggestion(word: str, known: Sequence[str]) -> str:
-    """ "Did you mean …?" if a known word is close, else the known words."""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean {close[0]!r}?"
-    return f"Known: {', '.join(known)}." if known else "There is none."
 
 
 def form_faults(error: ValidationError, data: object) -> Iterator[Found]:
@@ -55,21 +41,22 @@ def form_faults(error: ValidationError, data: object) -> Iterator[Found]:
     seen: set[Path] = set()
     for detail in error.errors(include_url=False):
         path = recipe_path(detail["loc"], data)
+        if detail["type"] == "missing":
+            path = (*path, detail["loc"][-1])
         if path not in seen:
             seen.add(path)
             yield _translate(path, detail)
 
 
 def recipe_path(loc: tuple[str | int, ...], data: object) -> Path:
-    """Pydantic's place without what it adds: union tags and the types of a union."""
+    """The part of Pydantic's place that is in the recipe: without union tags, and without the types of a union."""
     path: list[str | int] = []
     value = data
     for position, part in enumerate(loc):
         if _is_tag(position, path, value, part):
             continue
-        if isinstance(value, dict) and part not in value and position < len(loc) - 1:
-            break
-        if not isinstance(value, dict | list):
+        inside = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+        if not inside:
             break
         path.append(part)
         value = child(value, part)
@@ -84,51 +71,43 @@ def _is_tag(position: int, path: list[str | int], value: object, part: str | int
 
 
 def _translate(path: Path, detail: ErrorDetails) -> Found:
-    kind, context, given = detail["type"], detail.get("ctx", {}), detail["input"]
+    kind, context = detail["type"], detail.get("ctx", {})
     match kind:
         case "missing":
             return Found(path, f"{path[-1]!r} is missing", "Add it.")
         case "extra_forbidden":
-            return Found(
-                path, f"there is no key {path[-1]!r} here", suggestion(str(path[-1]), _known_keys(path, detail))
-            )
+            key = str(path[-1])
+            return Found(path, f"there is no key {key!r} here", suggestion(key, _known_keys(path, detail)))
         case "union_tag_not_found":
             tag = str(context["discriminator"]).strip("'")
-            return Found(path, f"{tag!r} is missing", f"One of: {', '.join(_tags(tag))}.")
+            return Found((*path, tag), f"{tag!r} is missing", f"One of: {', '.join(_tags(tag))}.")
         case "union_tag_invalid":
             tag = str(context["discriminator"]).strip("'")
             return Found((*path, tag), f"there is no {tag} {context['tag']!r}", _tag_hint(tag, str(context["tag"])))
-        case "literal_error" | "enum":
-            return Found(path, f"{_shown(given)} is not allowed here", f"One of: {context['expected']}.")
-        case "string_pattern_mismatch":
-            rule = _NAME_RULES.get(str(context["pattern"]), f"It must match {context['pattern']}.")
-            return Found(path, f"{_shown(given)} is not a fitting text", rule)
-    if path[-1:] and _is_scalar_union(detail):
-        return Found(path, f"{_shown(given)} is not a plain value", "Use text, a number, true or false.")
-    return Found(path, f"{_shown(given)}: {_sentence(detail['msg'])}", _expected(kind))
-
-
-def _is_scalar_union(detail: ErrorDetails) -> bool:
-    return detail["loc"][-1] in {"str", "int", "float", "bool"}
+    message, hint = explained(detail)
+    return Found(path, message, hint)
 
 
 def _known_keys(path: Path, detail: ErrorDetails) -> list[str]:
     """The keys allowed where `path` ends, found by the tags that Pydantic put into the place."""
-    loc = detail["loc"]
-    model: type[BaseModel] | None = form.Recipe
-    if loc[:1] == ("columns",) and len(loc) >= 3:
-        model = KINDS.get(str(loc[2]))
-        if len(loc) >= 5 and loc[3] == "sampler":
-            model = SAMPLERS.get(str(loc[4]))
-    elif len(path) > 1:
-        model = _SECTIONS.get(str(path[0]))
-        if path[:2] == ("input", "chunking"):
-            model = form.Chunking
-        elif path[:2] == ("input", "fields"):
-            model = form.FieldContract
+    model = _column_model(detail["loc"]) if path[0] == "columns" else _section_model(path)
     if model is None:
         return []
     return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _column_model(loc: tuple[str | int, ...]) -> type[BaseModel] | None:
+    if len(loc) >= 6 and loc[3] == "sampler":
+        return SAMPLERS.get(str(loc[4]))
+    return KINDS.get(str(loc[2])) if len(loc) >= 4 else form.Recipe
+
+
+def _section_model(path: Path) -> type[BaseModel] | None:
+    if path[:2] == ("input", "chunking") and len(path) > 2:
+        return form.Chunking
+    if path[:2] == ("input", "fields") and len(path) > 3:
+        return form.FieldContract
+    return _SECTIONS.get(str(path[0])) if len(path) > 1 else form.Recipe
 
 
 def _tags(tag: str) -> list[str]:
@@ -138,33 +117,3 @@ def _tags(tag: str) -> list[str]:
 def _tag_hint(tag: str, given: str) -> str:
     close = get_close_matches(given, _tags(tag), n=1)
     return (f"Did you mean {close[0]!r}? " if close else "") + f"One of: {', '.join(_tags(tag))}."
-
-
-def _shown(value: object) -> str:
-    text = "nothing" if value is None else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _sentence(message: str) -> str:
-    return message[:1].lower() + message[1:].removeprefix("nput should be ")
-
-
-_EXPECTED = {
-    "string": "Give text, in quotes if it looks like something else.",
-    "int": "Give a whole number.",
-    "float": "Give a number.",
-    "bool": "Give true or false.",
-    "list": "Give a list.",
-    "dict": "Give a map of keys and values.",
-    "model": "Give a map of keys and values.",
-    "datetime": "Write it like 2024-05-31 or 2024-05-31T12:00:00Z.",
-    "finite": "Give a finite number.",
-    "too": "Change how many there are.",
-    "greater": "Change the number.",
-    "less": "Change the number.",
-    "invalid": "Use JSON values only.",
-}
-
-
-def _expected(kind: str) -> str:
-    return _EXPECTED.get(kind.split("_", 1)[0], "Change the value.")

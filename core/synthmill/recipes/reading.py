@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import ClassVar
 
 import yaml
 
@@ -27,8 +27,13 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]+\Z")
 _TAG = "tag:yaml.org,2002:"
 _COLLECTION_TAGS = frozenset({f"{_TAG}map", f"{_TAG}seq"})
-_SCALAR_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp", "merge", "value"})
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_PLAIN = "!plain"
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the base is chosen at run time
+    """Marks unquoted text instead of guessing its type by the rules of YAML 1.1."""
+
+    yaml_implicit_resolvers: ClassVar = {None: [(_PLAIN, re.compile(""))]}
 
 
 class Unreadable(Exception):
@@ -54,8 +59,8 @@ def read_json(text: str) -> Located:
     try:
         data = json.loads(text, object_pairs_hook=lambda pairs: _unique_keys(pairs, found))
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise Unreadable([Found((), f"not JSON: {error.msg} at {place}", "Mend the text there.")], {}) from error
+        fault = Found((), f"not JSON: {error.msg} (column {error.colno})", "Mend the text there.")
+        raise Unreadable([fault], {(): error.lineno}) from error
     except ValueError as error:  # an integer of thousands of digits
         raise Unreadable([Found((), f"not JSON: {error}", "Use a smaller number.")], {}) from error
     except RecursionError as error:
@@ -79,9 +84,9 @@ def read_yaml(text: str) -> Located:
     try:
         if _depth(text) > MAX_DEPTH:
             raise Unreadable([_too_deep()], {})
-        node = yaml.compose(text, Loader=_LOADER)
+        node = yaml.compose(text, Loader=_Loader)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date-like text that is no date
-        raise Unreadable([Found((), f"not YAML: {_yaml_problem(error)}", "Mend the text there.")], {}) from error
+        raise _not_yaml(error) from error
     if node is None:
         return Located(None)
     reader = _NodeReader()
@@ -94,7 +99,7 @@ def read_yaml(text: str) -> Located:
 def _depth(text: str) -> int:
     """How deep the document nests; composing a very deep one would overflow the C stack of libyaml's binding."""
     depth = deepest = 0
-    for event in yaml.parse(text, Loader=_LOADER):
+    for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             deepest = max(deepest, depth)
@@ -109,10 +114,14 @@ def _too_deep() -> Found:
     return Found((), "nested too deep to read", "A recipe needs only a few levels.")
 
 
-def _yaml_problem(error: Exception) -> str:
+def _not_yaml(error: Exception) -> Unreadable:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{problem} at line {mark.line + 1}, column {mark.column + 1}" if mark else str(problem)
+    if mark is None:
+        return Unreadable([Found((), f"not YAML: {problem}", "Mend the text.")], {})
+    return Unreadable(
+        [Found((), f"not YAML: {problem} (column {mark.column + 1})", "Mend the text there.")], {(): mark.line + 1}
+    )
 
 
 class _NodeReader:
@@ -128,7 +137,9 @@ class _NodeReader:
         self.lines.setdefault(path, node.start_mark.line + 1)
         self._values += 1
         if self._values == MAX_VALUES:
-            self.found.append(Found(path, f"more than {MAX_VALUES} values", "Use fewer aliases (*name)."))
+            self.found.append(
+                Found((), f"more than {MAX_VALUES} values, aliases written out", "Use fewer aliases (*name).")
+            )
         if self._values >= MAX_VALUES:
             return None
         if isinstance(node, yaml.ScalarNode):
@@ -170,7 +181,7 @@ class _NodeReader:
         if not isinstance(node, yaml.ScalarNode):
             self._fault(path, "a list or map cannot be a key", "Use text as the key.")
             return None
-        if node.value == "<<" and not node.style:
+        if node.value == "<<" and node.tag == _PLAIN:
             self._fault(path, "merge keys (<<) are not supported", "Write the keys out.")
             return None
         key = self._scalar(node, path)
@@ -178,13 +189,13 @@ class _NodeReader:
 
     def _scalar(self, node: yaml.ScalarNode, path: Path) -> object:
         text: str = node.value
-        if node.tag.removeprefix(_TAG) not in _SCALAR_TAGS:
-            self._fault(path, f"the tag {node.tag!r} is not allowed", "Remove the tag.")
-        if node.style or node.tag == f"{_TAG}str":
+        if node.tag == f"{_TAG}str":
             return text
-        if _LEADING_ZERO.match(text):
+        if node.tag != _PLAIN:
+            self._fault(path, f"the tag {node.tag!r} is not allowed", "Remove the tag.")
+        elif _LEADING_ZERO.match(text):
             self._fault(path, f"{text} can be read in two ways", "Put it in quotes, or drop the leading zero.")
-        if _NOT_FINITE.match(text):
+        elif _NOT_FINITE.match(text):
             self._fault(path, f"{text} is not a number that JSON knows", "Write a number, or text in quotes.")
         return plain_scalar(text)
 

@@ -102,14 +102,14 @@ def _typed(type_: ValueType) -> JsonObject:
 
 
 def _source(contract: FieldContract) -> JsonObject:
-    schema = _typed(contract.type)
+    schema = {**_typed(contract.type), **_bounds(contract.minimum, contract.maximum)}
     if contract.values is not None and len(contract.values) <= MAX_ENUM:
         schema["enum"] = list(contract.values)
-    for keyword in ("minimum", "maximum"):
-        bound = getattr(contract, keyword)
-        if bound is not None:
-            schema[keyword] = bound
     return schema if contract.required else _nullable(schema)
+
+
+def _bounds(low: float | None, high: float | None) -> JsonObject:
+    return {key: bound for key, bound in (("minimum", low), ("maximum", high)) if bound is not None}
 
 
 def _nullable(schema: JsonObject) -> JsonObject:
@@ -127,10 +127,8 @@ def _sampler(column: SamplerColumn) -> JsonObject:
             return _values(values)
         case SubcategorySampler(values=lists):
             return _values(_distinct([value for values in lists.values() for value in values]))
-        case UniformSampler(low=low, high=high, decimals=decimals):
-            return {"type": _number(decimals), "minimum": low, "maximum": high}
-        case GaussianSampler(decimals=decimals):
-            return {"type": _number(decimals)}
+        case UniformSampler() | GaussianSampler() as numeric:
+            return {"type": "integer" if numeric.decimals == 0 else "number", **_bounds(numeric.low, numeric.high)}
         case PoissonSampler():
             return {"type": "integer", "minimum": 0}
         case BernoulliSampler():
@@ -141,10 +139,6 @@ def _sampler(column: SamplerColumn) -> JsonObject:
             return {"type": "string", "format": "uuid"}
         case PersonSampler():
             return PERSON
-
-
-def _number(decimals: int | None) -> str:
-    return "integer" if decimals == 0 else "number"
 
 
 def _distinct(values: Sequence[Scalar]) -> list[Scalar]:

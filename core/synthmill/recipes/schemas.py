@@ -16,6 +16,7 @@ MAX_LEVELS = 10
 MAX_NODES = 5_000
 _ANNOTATIONS = frozenset({"title", "description", "default", "examples", "deprecated", "$comment"})
 _NAMES = ("$defs", "definitions")
+_TYPES = ("string", "integer", "number", "boolean", "object", "array", "null")
 _REFUSED = {
     "$id": "Remove it; a column's schema stands alone.",
     "$anchor": "Refer by path, as in #/$defs/name.",
@@ -62,8 +63,11 @@ def _meta_faults(schema: JsonObject, path: Path) -> Iterator[Found]:
     try:
         jsonschema_rs.meta.validate({key: value for key, value in schema.items() if key != "$schema"})
     except jsonschema_rs.ValidationError as error:
-        where = (*path, *(part for part in error.instance_path))
-        yield Found(where, f"not a JSON Schema: {error.message}", "See json-schema.org, draft 2020-12.")
+        where = (*path, *error.instance_path)
+        if where[-1] == "type":
+            yield Found(where, "there is no such type", f"One of: {', '.join(_TYPES)}.")
+        else:
+            yield Found(where, f"not a JSON Schema: {error.message}", "See json-schema.org, draft 2020-12.")
 
 
 def _engine_faults(schema: JsonObject, path: Path) -> Iterator[Found]:
@@ -84,20 +88,30 @@ class _Inliner:
         self._nodes = 0
 
     def resolve(self) -> JsonObject:
-        return self._map({key: item for key, item in self._root.items() if key != "$schema"}, ())
+        return self._schema({key: item for key, item in self._root.items() if key != "$schema"}, ())
 
-    def _value(self, value: JsonValue, following: tuple[str, ...]) -> JsonValue:
-        if isinstance(value, list):
-            return [self._value(item, following) for item in value]
-        return self._map(value, following) if isinstance(value, dict) else value
-
-    def _map(self, value: JsonObject, following: tuple[str, ...]) -> JsonObject:
+    def _schema(self, value: JsonObject, following: tuple[str, ...]) -> JsonObject:
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise self._refuse(f"the schema is bigger than {MAX_NODES} parts", "Make it smaller.")
         if "$ref" in value:
             return self._reference(value, following)
-        return {key: self._value(item, following) for key, item in value.items() if key not in _NAMES}
+        return {key: self._part(key, item, following) for key, item in value.items() if key not in _NAMES}
+
+    def _part(self, keyword: str, value: JsonValue, following: tuple[str, ...]) -> JsonValue:
+        """Only these keywords hold schemas, of those that are supported; enum and default hold data."""
+        match keyword, value:
+            case "properties", dict():
+                return {name: self._below(item, following) for name, item in value.items()}
+            case "anyOf", list():
+                return [self._below(item, following) for item in value]
+            case "items", _:
+                return self._below(value, following)
+            case _:
+                return value
+
+    def _below(self, value: JsonValue, following: tuple[str, ...]) -> JsonValue:
+        return self._schema(value, following) if isinstance(value, dict) else value
 
     def _reference(self, value: JsonObject, following: tuple[str, ...]) -> JsonObject:
         pointer = value["$ref"]
@@ -112,7 +126,7 @@ class _Inliner:
         clash = sorted((beside.keys() - _ANNOTATIONS) & target.keys())
         if clash:
             raise self._refuse(f"{clash[0]!r} stands beside {pointer!r} and inside it", "Keep it in one place.")
-        return self._map({**target, **beside}, (*following, pointer))
+        return self._schema({**target, **beside}, (*following, pointer))
 
     def _target(self, pointer: str) -> JsonObject:
         node: object = self._root
@@ -134,10 +148,10 @@ def _subset_faults(schema: object, path: Path, level: int) -> Iterator[Found]:
     if level > MAX_LEVELS:
         yield Found(path, f"nested deeper than {MAX_LEVELS} levels", "Make it flatter.")
         return
-    for keyword in _REFUSED.keys() & schema.keys():
+    for keyword in (keyword for keyword in _REFUSED if keyword in schema):
         yield Found((*path, keyword), f"{keyword!r} is not supported, models are not held to it", _REFUSED[keyword])
     if not schema.keys() & (_REFUSED.keys() | {"type", "enum", "const", "anyOf"}):
-        yield Found(path, "no type is given", "Add type (string, integer, number, boolean, object, array, null).")
+        yield Found(path, "no type is given", f"Add type, one of: {', '.join(_TYPES)}.")
     yield from _object_faults(schema, path, level)
     yield from _array_faults(schema, path, level)
     for position, item in enumerate(schema.get("anyOf", ())):

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import minijinja
 from pydantic import JsonValue
 
-from synthmill.recipes.forms import suggestion
 from synthmill.recipes.guarded import guarded
+from synthmill.recipes.plain_words import suggestion
 from synthmill.recipes.values import CastFailed, cast
 from synthmill.recipes.vocabulary import FILTERS, FUNCTIONS, TAGS, TESTS
 from synthmill.recipes.words import Words, words_of
@@ -46,7 +46,7 @@ class RenderFailed(ValueError):
 
 def _environment() -> minijinja.Environment:
     return minijinja.Environment(
-        undefined_behavior="strict", fuel=FUEL, auto_escape_callback=lambda _: None, pycompat=False, debug=False
+        undefined_behavior="strict", fuel=FUEL, auto_escape_callback=lambda _: None, pycompat=False
     )
 
 

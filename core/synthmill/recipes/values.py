@@ -17,7 +17,7 @@ _INTEGER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
 _MAX_NUMBER_LENGTH = 400
 _MAX_JSON_DEPTH = 100
-"""serde_json stops at 128 levels and Python much later; both refuse from here."""
+"""Lists and maps inside each other; serde_json would stop at 128 and Python much later."""
 _UINT64_MAX = (1 << 64) - 1
 
 
@@ -43,7 +43,8 @@ def cast(text: str, type_: ValueType) -> JsonValue:
 def _integer(text: str) -> int:
     if _INTEGER.fullmatch(text) and INT64_MIN <= int(text) <= INT64_MAX:
         return int(text)
-    raise CastFailed(f"{_shown(text)} is not an integer of 64 bits")
+    hint = ", |int makes it one" if _NUMBER.fullmatch(text) else ""
+    raise CastFailed(f"{_shown(text)} is not an integer of 64 bits{hint}")
 
 
 def _number(text: str) -> float:
@@ -69,8 +70,8 @@ def _json(text: str) -> JsonValue:
 
 
 def _json_integer(text: str) -> int | float:
-    """Integers beyond 64 bits become floats, as serde_json reads them."""
-    if len(text) <= 20 and INT64_MIN <= int(text) <= _UINT64_MAX:
+    """Integers beyond 64 bits and minus zero become floats, as serde_json reads them."""
+    if len(text) <= 20 and text != "-0" and INT64_MIN <= int(text) <= _UINT64_MAX:
         return int(text)
     return _json_float(text)
 
@@ -87,16 +88,13 @@ def _refuse(text: str) -> None:
 
 
 def _check(value: JsonValue, depth: int) -> None:
-    if depth > _MAX_JSON_DEPTH:
-        raise CastFailed(f"JSON nested deeper than {_MAX_JSON_DEPTH} levels")
+    """Refuses text that is no Unicode, and more than the allowed depth; `depth` counts what `value` stands in."""
     if isinstance(value, str):
         _check_text(value)
-    elif isinstance(value, list):
-        for item in value:
-            _check(item, depth + 1)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_text(key)
+    elif isinstance(value, list | dict):
+        if depth == _MAX_JSON_DEPTH:
+            raise CastFailed(f"JSON nested deeper than {_MAX_JSON_DEPTH} levels")
+        for item in value if isinstance(value, list) else (*value, *value.values()):
             _check(item, depth + 1)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from synthmill.recipes.draft import Draft
 from synthmill.recipes.errors import Found
-from synthmill.recipes.forms import suggestion
 from synthmill.recipes.graph import Node, cycles
+from synthmill.recipes.plain_words import suggestion
 from synthmill.recipes.record_schema import PERSON
 from synthmill_schemas.recipe import LlmColumn, PersonSampler, SamplerColumn
 

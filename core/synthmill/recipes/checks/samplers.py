@@ -8,7 +8,7 @@ from synthmill.planning import moments
 from synthmill.planning.samplers import value_key, whole_steps
 from synthmill.recipes.draft import Draft, Entry
 from synthmill.recipes.errors import Found, Path
-from synthmill.recipes.forms import suggestion
+from synthmill.recipes.plain_words import suggestion
 from synthmill_schemas.recipe import (
     CategorySampler,
     DatetimeSampler,

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from synthmill.planning.quota import allocate
 from synthmill.recipes.draft import Draft
 from synthmill.recipes.errors import Found
-from synthmill.recipes.forms import suggestion
 from synthmill.recipes.graph import Node, late_names
+from synthmill.recipes.plain_words import suggestion
 from synthmill_schemas.recipe import CategorySampler, SamplerColumn
 
 
@@ -34,9 +34,10 @@ def _input_faults(draft: Draft) -> Iterator[Found]:
     """Settings of an input that no column is taken from would be read by nothing."""
     if draft.has("source") or not draft.whole:
         return
-    given = draft.recipe.model_fields_set - draft.broken
     for section, what in (("key", "names an input column"), ("input", "describes an input"), ("seeds", "orders seeds")):
-        if section in given and getattr(draft.recipe, section) is not None:
+        # Compared with the default, not with what was set: a stored recipe has every field set.
+        default = type(draft.recipe).model_fields[section].get_default(call_default_factory=True)
+        if section not in draft.broken and getattr(draft.recipe, section) != default:
             hint = "Add a column of kind source, or remove this."
             yield Found((section,), f"it {what}, but no column is taken from an input", hint)
 
@@ -89,6 +90,6 @@ def _unique_faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
         elif name in seen:
             yield Found(path, f"{name!r} is given twice", "Keep one.")
         seen.add(name)
-    if seen and draft.whole and seen <= nodes.keys() and not seen & late_names(nodes):
+    if seen and draft.whole and seen <= set(output) and not seen & late_names(nodes):
         hint = "Add a column that the model writes, or set unique: []."
         yield Found(("unique",), "these columns are fixed for each slot, trying again cannot change them", hint)
