@@ -144,7 +144,7 @@ def _bounds(sampler: GaussianSampler) -> tuple[float, float]:
 def _rounded(value: float, decimals: int | None) -> int | float:
     if decimals is None:
         return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
-    return round(value) if decimals == 0 else round(value, decimals)
+    return round(value) if decimals == 0 else round(value, decimals) + 0.0  # -0.0 becomes 0.0
 
 
 @_of.register

@@ -81,13 +81,19 @@ def late_names(nodes: Mapping[str, Node]) -> frozenset[str]:
 
 def cycles(nodes: Mapping[str, Node]) -> Iterator[list[str]]:
     """Each cycle once, from its first column in the file back to it: [a, b, a]."""
-    left = {name: node for name, node in nodes.items() if name not in set(in_order(nodes))}
+    left = _stuck(nodes)
     while left:
         cycle = _walk(left)
         yield cycle
         for name in cycle:
             left.pop(name, None)
-        left = {name: node for name, node in left.items() if name not in set(in_order(left))}
+        left = _stuck(left)
+
+
+def _stuck(nodes: Mapping[str, Node]) -> dict[str, Node]:
+    """Those that are in a circle or wait for one."""
+    free = set(in_order(nodes))
+    return {name: node for name, node in nodes.items() if name not in free}
 
 
 def _walk(nodes: Mapping[str, Node]) -> list[str]:

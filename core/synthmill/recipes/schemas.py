@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import jsonschema_rs
 from pydantic import JsonValue
 
-from synthmill.recipes.errors import Found, Path
+from synthmill.recipes.errors import Found, Path, child
 from synthmill_schemas.base import JsonObject
 
 MAX_LEVELS = 10
@@ -34,6 +34,13 @@ _REFUSED = {
     "unevaluatedItems": "Give one schema for items.",
     "prefixItems": "Use an object with a property per position.",
     "contains": "Describe every item by items.",
+    "then": "Use anyOf, one schema per case.",
+    "else": "Use anyOf, one schema per case.",
+    "dependencies": "Use anyOf, one schema per case.",
+    "additionalItems": "Give one schema for items.",
+    "contentSchema": "Use an object instead of text that holds JSON.",
+    "$dynamicAnchor": "Refer by path, as in #/$defs/name.",
+    "$recursiveAnchor": "Refer by path, as in #/$defs/name.",
 }
 
 
@@ -71,9 +78,9 @@ def _meta_faults(schema: JsonObject, path: Path) -> Iterator[Found]:
 
 
 def _engine_faults(schema: JsonObject, path: Path) -> Iterator[Found]:
-    """What only the engine finds, such as a pattern that it cannot compile. No reference is left to fetch."""
+    """What only the engine finds, such as a pattern that it cannot compile; it must never fetch a reference."""
     try:
-        jsonschema_rs.Draft202012Validator(schema)
+        jsonschema_rs.Draft202012Validator(schema, offline=True)
     except (jsonschema_rs.ValidationError, ValueError) as error:
         message = getattr(error, "message", None) or str(error)
         yield Found(path, f"the schema cannot be used: {message}", "Mend the schema.")
@@ -132,7 +139,7 @@ class _Inliner:
         node: object = self._root
         for part in pointer.removeprefix("#").split("/")[1:]:
             key = part.replace("~1", "/").replace("~0", "~")
-            node = node.get(key) if isinstance(node, dict) else None
+            node = child(node, int(key) if isinstance(node, list) and key.isdecimal() else key)
         if not isinstance(node, dict) or not (pointer == "#" or pointer.startswith("#/")):
             raise self._refuse(f"the reference {pointer!r} leads nowhere", "Define it under $defs.")
         return node

@@ -11,6 +11,7 @@ import minijinja
 from pydantic import JsonValue
 
 from synthmill.recipes.guarded import guarded
+from synthmill.recipes.nesting import is_too_nested
 from synthmill.recipes.plain_words import suggestion
 from synthmill.recipes.values import CastFailed, cast
 from synthmill.recipes.vocabulary import FILTERS, FUNCTIONS, TAGS, TESTS
@@ -85,6 +86,9 @@ def _problem(error: minijinja.TemplateError) -> str:
 
 def inspect(template: str) -> Inspection:
     """What the template needs and what is wrong with it, known columns aside."""
+    if is_too_nested(template):
+        fault = TemplateFault("the template nests too deep or has a too long expression", "Split it into columns.")
+        return Inspection(frozenset(), frozenset(), (fault,))
     environment = _environment()
     try:
         environment.add_template("template", template)

@@ -43,14 +43,14 @@ class Words:
 def words_of(template: str) -> Words:
     """Reads the tags and expressions of a template."""
     words = Words()
-    for mark, tokens in _sections(template):
+    for mark, tokens in sections(template):
         if mark == "%":
             _read_tag(tokens, words)
         _read_expression(tokens, words)
     return words
 
 
-def _sections(template: str) -> Iterator[tuple[str, list[Token]]]:
+def sections(template: str) -> Iterator[tuple[str, list[Token]]]:
     """The tokens inside each {{ }} and {% %}; comments and raw blocks are passed over."""
     position = 0
     while (opening := _OPEN.search(template, position)) is not None:

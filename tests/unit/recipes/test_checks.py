@@ -208,6 +208,19 @@ CASES: list[tuple[str, Data, str, str]] = [
         "not of type integer",
     ),
     (
+        "key that may be absent",
+        data(source("a"), key="a", input={"fields": {"a": {"required": False}}}),
+        "input.fields.a.required",
+        "every row needs it",
+    ),
+    (
+        "key of the provider",
+        data(model={"route": "x", "parameters": {"api_key": "sk-1"}}),
+        "model.parameters.api_key",
+        "set by synthmill",
+    ),
+    ("chain", data(llm("t", "{{ " + "-" * 600 + "1 }}")), "columns[0].prompt", "nests too deep"),
+    (
         "overlap",
         data(source("text"), input={"chunking": {"size": 100, "overlap": 100}}),
         "input.chunking.overlap",

@@ -75,6 +75,7 @@ def test_enum_and_default_are_data_not_schemas() -> None:
         ({"type": "string", "pattern": "("}, "", "cannot be used"),
         ({"$ref": "https://example.com/a.json"}, "", "leaves the schema"),
         ({"$ref": "other.json#/a"}, "", "leaves the schema"),
+        ({"type": "string", "then": {"$ref": "http://127.0.0.1:9/"}}, ".then", "not supported"),
         ({"$ref": "#/$defs/nothing"}, "", "leads nowhere"),
         ({"$ref": "#"}, "", "leads back to itself"),
         (

@@ -89,6 +89,46 @@ def test_the_reason_names_what_is_undefined() -> None:
         render("{{ row.zz }}", row={})
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ " + "-" * 100_000 + "1 }}",
+        "{{ " + "not " * 100_000 + "1 }}",
+        "{{ a" + ".b" * 100_000 + " }}",
+        "{{ a" + "[1]" * 100_000 + " }}",
+        "{{ 1" + "|abs" * 100_000 + " }}",
+        "{{ 1" + "|round(1,2)" * 100_000 + " }}",
+        "{{ 1" + "+1" * 100_000 + " }}",
+        "{{ 1" + " if 1 else 1" * 100_000 + " }}",
+        "{{ 1" + " is odd" * 100_000 + " }}",
+        "{{ " + "-" * 90 + "(" + ("-" * 90 + "(") * 100 + "1" + ")" * 101 + " }}",
+        "{{ " + "(" * 100_000 + "1" + ")" * 100_000 + " }}",
+        "{{ " + "[" * 100_000 + "]" * 100_000 + " }}",
+        "{% if 1 %}" * 100_000 + "{% endif %}" * 100_000,
+        "{% if 0 %}" + "{% elif 0 %}" * 100_000 + "{% endif %}",
+        ("{% if 0 %}" + "{% elif 0 %}" * 90) * 100 + "{% endif %}" * 100,
+        "{% filter upper" + "|upper" * 100_000 + " %}x{% endfilter %}",
+        "{% for x in a " + "if x " * 100_000 + "%}{% endfor %}",
+        "{% raw %}{% endraw %}{{ " + "~1" * 100_000 + "}}",
+    ],
+    ids=lambda template: template[:14],
+)
+def test_a_template_cannot_exhaust_the_stack(template: str) -> None:
+    """A stack that overflows ends the whole process, so this test passes by still being there."""
+    assert inspect(template).faults
+
+
+def test_long_lists_and_maps_are_no_chains() -> None:
+    pairs = ", ".join(f"'k{n}': [{n}, '{n}']" for n in range(2_000))
+
+    assert inspect(f"{{{{ {{{pairs}}}[key] }}}}").faults == ()
+
+
+def test_endless_macros_end() -> None:
+    with pytest.raises(RenderFailed):
+        render("{% macro m(a) %}{{ m(a) }}{% endmacro %}{{ m(1) }}")
+
+
 def test_what_a_template_needs_is_told() -> None:
     inspection = inspect("{% for t in tags %}{{ t.x }}{% endfor %}{{ row.size.h }}{% set y = 1 %}{{ y }}{{ range(n) }}")
 

@@ -17,6 +17,7 @@ OURS = {
     "stream_options": "Answers are not streamed.",
     "n": "Use batch for several records per call.",
     "seed": "Use the recipe's seed; each call's seed is made from it.",
+    "api_key": "Name a variable in model.api_key_env; a recipe is stored in clear.",
     "response_format": "It is made from the columns' schemas.",
 }
 """Keys of the call that synthmill fills in itself."""

@@ -9,6 +9,9 @@ from synthmill.recipes.plain_words import suggestion
 from synthmill.recipes.record_schema import PERSON
 from synthmill_schemas.recipe import LlmColumn, PersonSampler, SamplerColumn
 
+MAX_SHOWN = 12
+"""Columns of a circle that are named."""
+
 
 def faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
     for node in nodes.values():
@@ -20,7 +23,8 @@ def faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
         if len(cycle) == 2:
             yield Found(path, "it needs itself", "A column can only use other columns.")
         else:
-            yield Found(path, f"columns need each other in a circle: {' -> '.join(cycle)}", "Break the circle.")
+            shown = cycle if len(cycle) <= MAX_SHOWN else [*cycle[: MAX_SHOWN - 2], "...", cycle[-1]]
+            yield Found(path, f"columns need each other in a circle: {' -> '.join(shown)}", "Break the circle.")
 
 
 def _template_field(node: Node) -> str:

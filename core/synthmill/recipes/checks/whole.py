@@ -33,6 +33,7 @@ def _target_faults(draft: Draft) -> Iterator[Found]:
 def _input_faults(draft: Draft) -> Iterator[Found]:
     """Settings of an input that no column is taken from would be read by nothing."""
     if draft.has("source") or not draft.whole:
+        yield from _key_faults(draft)
         return
     for section, what in (("key", "names an input column"), ("input", "describes an input"), ("seeds", "orders seeds")):
         # Compared with the default, not with what was set: a stored recipe has every field set.
@@ -40,6 +41,13 @@ def _input_faults(draft: Draft) -> Iterator[Found]:
         if section not in draft.broken and getattr(draft.recipe, section) != default:
             hint = "Add a column of kind source, or remove this."
             yield Found((section,), f"it {what}, but no column is taken from an input", hint)
+
+
+def _key_faults(draft: Draft) -> Iterator[Found]:
+    contract = draft.recipe.input.fields.get(draft.recipe.key or "")
+    if contract is not None and not contract.required and not draft.broken & {"key", "input"}:
+        path = ("input", "fields", str(draft.recipe.key), "required")
+        yield Found(path, "the key tells rows apart, so every row needs it", "Set required: true, or use another key.")
 
 
 def _quota_faults_of(draft: Draft) -> Iterator[Found]:
