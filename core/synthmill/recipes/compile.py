@@ -13,6 +13,7 @@ from synthmill.recipes.errors import Fault, Found, Path, RecipeInvalid, child, d
 from synthmill.recipes.graph import nodes_of
 from synthmill.recipes.plain import plain_faults
 from synthmill.recipes.reading import MAX_TEXT_BYTES, Located, Unreadable, read_json, read_yaml
+from synthmill_schemas.ids import canonical_json
 from synthmill_schemas.recipe import Recipe
 
 
@@ -105,8 +106,6 @@ def _compile_draft(draft: Draft, found: list[Found], located: Located, source: s
 
 
 def _hash(recipe: Recipe) -> str:
-    from synthmill_schemas.ids import canonical_json
-
     dump = recipe.model_dump(mode="json", by_alias=True, exclude={"description"})
     return hashlib.sha256(canonical_json(dump).encode()).hexdigest()
 

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from synthmill.planning.tuples import TupleMaker
+from synthmill.recipes import load_recipe
 from tests.unit.planning import golden
 
 EXPECTED = (golden.HERE / "golden.ndjson").read_text(encoding="utf-8").splitlines()
@@ -28,9 +30,6 @@ def test_another_process_makes_the_same_tuples(hash_seed: str) -> None:
 
 
 def test_slots_made_alone_and_backwards_are_the_same() -> None:
-    from synthmill.planning.tuples import TupleMaker
-    from synthmill.recipes import load_recipe
-
     maker = TupleMaker(load_recipe(golden.HERE / "golden.yaml"), golden.RECORDS)
     rows = {slot: golden.ROWS[slot % 11] for slot in range(golden.RECORDS)}
 

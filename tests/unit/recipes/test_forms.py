@@ -2,6 +2,7 @@
 
 import pytest
 
+from synthmill.recipes import RecipeInvalid, compile_recipe
 from tests.support.recipes import TEXT, data, faults, places, sampler
 
 
@@ -107,8 +108,6 @@ def test_a_broken_model_is_not_also_called_missing() -> None:
 
 
 def test_the_error_prints_every_fault() -> None:
-    from synthmill.recipes import RecipeInvalid, compile_recipe
-
     with pytest.raises(RecipeInvalid) as caught:
         compile_recipe({**data(), "seed": -1, "batch": 0}, source="demo.yaml")
 

@@ -12,6 +12,7 @@ _NUMERIC = frozenset({ValueType.INTEGER, ValueType.NUMBER})
 
 
 def faults(draft: Draft) -> Iterator[Found]:
+    """Faults of names, and of what the input's fields must hold."""
     yield from _name_faults(draft)
     if "input" not in draft.broken:
         for name, contract in draft.recipe.input.fields.items():

@@ -24,6 +24,7 @@ OURS = {
 
 
 def faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
+    """Faults of the model, of prompts that need each other, and of schemas."""
     if draft.has("llm") and draft.recipe.model is None and "model" not in draft.broken:
         yield Found(("model",), "there are llm columns, but no model", "Add model: {route: ...}, e.g. offline/fake-1.")
     if draft.recipe.model is not None:

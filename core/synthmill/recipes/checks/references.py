@@ -14,6 +14,7 @@ MAX_SHOWN = 12
 
 
 def faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
+    """Faults of templates, of names used, and circles."""
     for node in nodes.values():
         yield from _template_faults(node)
         yield from _unknown_faults(node, draft)

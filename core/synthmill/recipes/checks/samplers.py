@@ -29,6 +29,7 @@ _LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def faults(draft: Draft) -> Iterator[Found]:
+    """Faults of every readable sampler."""
     for entry in draft.entries:
         if isinstance(entry.column, SamplerColumn):
             yield from _of(entry.column.sampler, ("columns", entry.index, "sampler"), draft)

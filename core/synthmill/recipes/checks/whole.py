@@ -11,6 +11,7 @@ from synthmill_schemas.recipe import CategorySampler, SamplerColumn
 
 
 def faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
+    """Faults that more than one part of the recipe has a share in."""
     yield from _target_faults(draft)
     yield from _input_faults(draft)
     yield from _quota_faults_of(draft)
