@@ -55,7 +55,7 @@ def _copy_template(template: Path, database: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        _discard(partial)
         _log.warning("%s could not be used: %s; the database is made anew", template, error)
 
 
@@ -67,8 +67,13 @@ def _keep_template(database: Path, template: Path) -> None:
             source.backup(target)
         partial.replace(template)
     except (OSError, sqlite3.Error) as error:
-        partial.unlink(missing_ok=True)
+        _discard(partial)
         _log.info("no %s for later starts: %s", template, error)
+
+
+def _discard(partial: Path) -> None:
+    with suppress(OSError):  # the folder itself may be what is wrong
+        partial.unlink()
 
 
 def _partial_of(path: Path) -> Path:

@@ -40,7 +40,7 @@ def prepare(home: Path) -> socket.socket | None:
         return None
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
-    os.environ.update(_addresses(home, port))
+    os.environ.update(_addresses(home, port) | _past_proxies())
     _set_defaults(_QUIET | _LEAN_SERVER)
     return listener
 
@@ -50,7 +50,12 @@ def database_file(home: Path) -> Path:
     return home / "prefect.db"
 
 
-def _addresses(home: Path, port: int) -> Mapping[str, str]:
+def _past_proxies() -> dict[str, str]:
+    """A proxy of the caller's must not be asked for our own port; libraries read either spelling."""
+    return {name: ",".join(filter(None, [os.environ.get(name), "127.0.0.1"])) for name in ("NO_PROXY", "no_proxy")}
+
+
+def _addresses(home: Path, port: int) -> dict[str, str]:
     return {
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
