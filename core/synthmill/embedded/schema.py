@@ -57,8 +57,9 @@ _QUEUE = (
         message_id TEXT NOT NULL,
         body BLOB NOT NULL,
         headers TEXT NOT NULL,
-        due REAL NOT NULL DEFAULT 0,
+        due REAL DEFAULT 0,
         owner TEXT,
+        lease_ends REAL,
         deliveries INTEGER NOT NULL DEFAULT 0,
         lost INTEGER NOT NULL DEFAULT 0,
         started INTEGER NOT NULL DEFAULT 0,
@@ -66,6 +67,7 @@ _QUEUE = (
         UNIQUE (queue, message_id)
     )""",
     "CREATE INDEX messages_by_due ON messages (queue, due, seq)",
+    "CREATE INDEX messages_by_lease ON messages (queue, lease_ends) WHERE lease_ends IS NOT NULL",
     "CREATE INDEX messages_by_owner ON messages (owner) WHERE owner IS NOT NULL",
     "CREATE TABLE owners (owner TEXT PRIMARY KEY, queue TEXT NOT NULL) WITHOUT ROWID",
 )

@@ -20,6 +20,9 @@ Work = Callable[[Connection], T]
 BUSY_SECONDS = 30.0
 """How long a write waits for other processes' transactions; those last milliseconds, so then one of them hangs."""
 
+OLDEST = (3, 38, 0)
+"""The first SQLite that always has the JSON functions; RETURNING came before it."""
+
 NEARLY_FULL_BYTES = 1 << 20
 """With less free than this, an I/O error is put down to the full disk, whatever code SQLite gives."""
 
@@ -57,6 +60,9 @@ def connect(path: Path) -> Connection:
 
 def set_up(path: Path) -> Connection:
     """Creates the file or brings it up to date, one process at a time, and answers a connection to it."""
+    if sqlite3.sqlite_version_info < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        raise DatabaseUnusable(f"this Python has SQLite {sqlite3.sqlite_version}, {wanted} is needed: use a newer one")
     # switching to WAL does not wait for others that open the file at the same moment; the lock does
     with path.with_name(f"{path.name}.setup").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -155,7 +161,8 @@ def errors_told(path: Path, unavailable: type[Retriable]) -> Iterator[None]:
 def told_error(error: Exception, path: Path, unavailable: type[Retriable]) -> Exception:
     """The error that says what to do; one that is nobody's fault but the program's comes back as it is."""
     if isinstance(error, OSError):
-        return _full(path) if error.errno in {errno.ENOSPC, errno.EDQUOT} else error
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        return _full(path) if full else DatabaseUnusable(f"{path} cannot be used: {error}")
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the low byte is the kind, above it the detail
     if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _nearly_full(path)):
         return _full(path)

@@ -23,6 +23,9 @@ MAX_DOCUMENT_BYTES = 8 << 20
 MAX_ID_BYTES = 512
 """Elasticsearch's limit, kept here too."""
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+"""Made once: `json.dumps` makes one for each document, which takes as long as the encoding."""
+
 SEEN_TABLES = (
     *document_tables("seen", "seen_words"),
     "CREATE TABLE IF NOT EXISTS unseen (place INTEGER, id TEXT, PRIMARY KEY (place, id)) WITHOUT ROWID",
@@ -134,7 +137,7 @@ class Writer:
     def _checked(self, home: Home, id_: str, document: Document) -> str:
         """The document as JSON text."""
         try:
-            text = json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+            text = _ENCODER.encode(document)
             size, id_size = len(text.encode()), len(id_.encode())
         except (TypeError, ValueError, RecursionError) as error:
             raise _Refused(f"not JSON: {error}") from None

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -164,14 +165,41 @@ async def test_a_living_owner_prolongs_its_leases(database: Database) -> None:
         async with asyncio.timeout(PATIENCE):
             while await _lease_end(database) == first_end:  # noqa: ASYNC110 - a renewal tells nobody
                 await asyncio.sleep(0.02)
-        seen = await database.read(lambda connection: leases.look(connection, GENERATION, first_end))
-        assert not seen.ready  # when the first lease would have ended, the message is still taken
+        # when the first lease would have ended, the message is still taken
+        assert not await _is_free(database, leases.Moment(time.time(), first_end))
+        assert await _is_free(database, leases.Moment(time.time(), first_end + 60))
+
+
+async def test_leases_do_not_end_because_the_clock_is_set_or_the_machine_slept(
+    database: Database, broker: SqliteBroker
+) -> None:
+    await broker.publish(GENERATION, messages("a"))
+    async with broker.consume(GENERATION, prefetch=1) as consumption:
+        await take_one(consumption)
+        assert not await _is_free(database, leases.Moment(time.time() + 86_400, time.monotonic()))
+
+
+async def test_a_consumer_that_was_held_up_does_not_get_its_own_messages_again(database: Database) -> None:
+    broker = SqliteBroker(database, lease_seconds=0.001)
+    await broker.publish(GENERATION, messages("a"))
+    async with broker.consume(GENERATION, prefetch=2) as consumption:
+        delivery = await take_one(consumption)
+        again = asyncio.create_task(take_one(consumption))
+        await broker.publish(GENERATION, messages("b"))
+        assert (await again).message.message_id == "b"
+        await acknowledge(consumption, delivery)
+    assert await drained(broker, GENERATION) == ["b"]
+
+
+async def _is_free(database: Database, at: leases.Moment) -> bool:
+    seen = await database.read(lambda connection: leases.look(connection, GENERATION, "another", at))
+    return seen.ready
 
 
 async def _lease_end(database: Database) -> float:
     def end(connection: Connection) -> float:
-        (due,) = connection.execute("SELECT due FROM messages").fetchone()
-        return float(due)
+        (ends,) = connection.execute("SELECT lease_ends FROM messages").fetchone()
+        return float(ends)
 
     return await database.read(end)
 

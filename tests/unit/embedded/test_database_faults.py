@@ -121,8 +121,14 @@ async def test_a_damaged_file_is_told(path: Path) -> None:
 
 
 async def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises((DatabaseUnusable, FileNotFoundError)):
+    with pytest.raises(DatabaseUnusable, match="cannot be used"):
         await Database.open(tmp_path / "nothing" / "synthmill.db")
+
+
+async def test_an_sqlite_that_is_too_old_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 31, 1))
+    with pytest.raises(DatabaseUnusable, match="SQLite"):
+        await Database.open(path)
 
 
 async def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
