@@ -1,7 +1,10 @@
 """One flow run as a process: its exit code, its end in every manner, and what it leaves behind."""
 
 import asyncio
+import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
@@ -37,7 +40,11 @@ async def services(home: Path) -> AsyncIterator[EmbeddedServices]:
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
     """In place of the user's cache folder: Prefect's migrations run once for all tests."""
-    return str(tmp_path_factory.mktemp("cache"))
+    folder = tmp_path_factory.mktemp("cache")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder)}
+    subprocess.run([sys.executable, "-m", "synthmill_flows.prepare"], env=environment, timeout=120, check=True)
+    assert [file.suffix for file in (folder / "synthmill").iterdir()] == [".db"]
+    return str(folder)
 
 
 async def submitted(services: EmbeddedServices, *job_ids: str) -> None:
