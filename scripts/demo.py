@@ -80,7 +80,11 @@ def field(record: dict[str, object], column: str, name: str) -> object:
 
 def seconds(started: float, ended: float) -> str:
     """Where the time went, from the job's own events."""
-    marks = [("start the program, send the job", "job.published"), ("read, plan, generate", "job.completed")]
+    marks = [
+        ("start the program, send the job", "job.published"),
+        ("start worker, gateway and flow; read the file", "source.stored"),
+        ("plan, generate", "job.completed"),
+    ]
     at = dict(events())
     rows: list[tuple[str, float]] = []
     for what, event in marks:

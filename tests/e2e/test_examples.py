@@ -27,7 +27,7 @@ def made(name: str, tmp_path: Path) -> list[Record]:
     assert result.code == 0, result.err
     slots = assert_sound(program.home, result.summary["job_id"], result.summary["requested"])
     records = [json.loads(line) for line in (tmp_path / "out" / f"{name}.jsonl").read_text().splitlines()]
-    assert [slot["data"] for slot in slots] == records
+    assert [{**slot["data"], "_record_id": slot["record_id"]} for slot in slots] == records
     return records
 
 
