@@ -43,13 +43,13 @@ class Program:
         return Result(process.returncode, out, err)
 
     @contextmanager
-    def started(self, *arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
-        """A command under way; at the end nothing of it is left running."""
+    def started(self, *arguments: str | Path, terminal: int | None = None) -> Iterator["subprocess.Popen[str]"]:
+        """A command under way; at the end nothing of it is left running. `terminal`: a file for both its outputs."""
         process = subprocess.Popen(
             [sys.executable, "-m", "synthmill", *map(str, arguments)],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdout=terminal or subprocess.PIPE,
+            stderr=terminal or subprocess.PIPE,
             text=True,
             cwd=self.home.parent,
             env=self._environment(),
@@ -61,6 +61,9 @@ class Program:
                 process.kill()
             self.kill_all()
             process.wait(STOP_SECONDS)
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
 
     def pids(self) -> list[int]:
         """Every process that works in this home folder, whoever started it."""

@@ -45,6 +45,7 @@ async def conduct(services: Services, course: Course, display: Display, interrup
     logs = settings.home / "logs" / job_id
     on_status = _teller(services, course, display)
     display.note("starting the services")
+    work: Coroutine[Any, Any, object]
     async with AsyncExitStack() as stack:
         flow: FlowProcess | None = None
         if not course.direct:
@@ -52,11 +53,12 @@ async def conduct(services: Services, course: Course, display: Display, interrup
         gateway = await _gateway_wanted(services, tenant)
         group = await stack.enter_async_context(running_services(settings, gateway=gateway, log_folder=logs))
         display.note(None)
-        work = drive(services, tenant, job_id, course.out, on_status)
+        if flow is None:
+            work = drive(services, tenant, job_id, course.out, on_status)
+        else:
+            work = _attended(services, course, flow, display)
         try:
-            await first_of(
-                work if flow is None else _attended(services, course, flow, display), group.failed(), interrupts
-            )
+            await first_of(work, group.failed(), interrupts)
         finally:
             display.note(_stopping(interrupts))
 

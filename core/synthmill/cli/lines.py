@@ -14,9 +14,9 @@ def line(view: View) -> str:
         parts.append(
             f"{status.accepted}/{status.requested} accepted ({words.percent(status.accepted, status.requested)})"
         )
-    if view.speed is not None and status.running:
+    if view.speed and status.running:
         parts.append(words.speed(view.speed))
-    if view.remaining is not None and status.running:
+    if view.remaining and status.running:
         parts.append(f"about {words.duration(view.remaining)} left")
     if (tries := rejected(status)) is not None:
         parts.append(f"{tries[0]} rejected ({tries[1]})")

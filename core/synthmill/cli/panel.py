@@ -111,8 +111,8 @@ def warning_line(event: EventDocument) -> Text:
 def _rows(view: View) -> list[tuple[str, str, str]]:
     status = view.status
     rows: list[tuple[str, str, str]] = []
-    if view.speed is not None and status.running:
-        left = f"about {words.duration(view.remaining)} left" if view.remaining is not None else ""
+    if view.speed and status.running:
+        left = f"about {words.duration(view.remaining)} left" if view.remaining else ""
         rows.append(("speed", words.speed(view.speed), left))
     if view.elapsed is not None:
         rows.append(("elapsed", words.duration(view.elapsed), ""))

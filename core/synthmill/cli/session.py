@@ -78,7 +78,7 @@ async def _report(
         consoles.print_json(as_json(status, reason=complaint))
     else:
         examples = await reject_examples(services, status, tenant)
-        shown = summary(status, examples, reason=None if complaint else status.reason)
+        shown = summary(status, examples, reason=None if complaint else status.reason, stopped=failure is not None)
         consoles.out().print(shown, soft_wrap=True)
     if failure is not None and not isinstance(failure, SynthmillError):
         raise failure

@@ -38,8 +38,10 @@ def as_json(status: Status, *, reason: str | None = None) -> JsonObject:
     }
 
 
-def summary(status: Status, examples: Sequence[str] = (), *, reason: str | None = None) -> RenderableType:
-    """The lines that stay; `examples` of rejects are shown when something is missing."""
+def summary(
+    status: Status, examples: Sequence[str] = (), *, reason: str | None = None, stopped: bool = False
+) -> RenderableType:
+    """The lines that stay; `examples` of rejects are shown when something is missing. `stopped`: nobody works on it."""
     rows: list[Row] = [("slots", identity(status) if status.requested else "not known yet", "")]
     if reason:
         rows.append(("reason", reason, ""))
@@ -50,12 +52,12 @@ def summary(status: Status, examples: Sequence[str] = (), *, reason: str | None 
     if status.accepted < status.requested or bad_rows(status):
         rows += [("" if number else "e.g.", example, "") for number, example in enumerate(examples)]
     rows += [("cost", *cost(status)), *_files(status), *_next(status)]
-    return Padding(Group(_verdict(status), Text(), facts(rows)), (1, 2), expand=False)
+    return Padding(Group(_verdict(status, stopped=stopped), Text(), facts(rows)), (1, 2), expand=False)
 
 
-def _verdict(status: Status) -> Text:
+def _verdict(status: Status, *, stopped: bool) -> Text:
     if status.state is not JobState.COMPLETED:
-        return headline(status)
+        return headline(status, "stopped" if stopped and status.running else None)
     text = f"{words.counted(status.accepted, 'record')} in {words.duration(status.seconds)}"
     return Text.assemble(
         (status.dataset, "name"), "  ", (words.short(status.job_id), "quiet"), "  ", (text, tone(status.state))
@@ -63,10 +65,11 @@ def _verdict(status: Status) -> Text:
 
 
 def _files(status: Status) -> list[Row]:
-    rows = [
-        (shown_path(output.path), f"{output.records:,} records, {words.size(output.size)}") for output in status.outputs
-    ]
-    return [("" if number else "files", *row) for number, row in enumerate(rows)]
+    paths = [shown_path(output.path) for output in status.outputs]
+    width = max(map(len, paths), default=0)
+    sizes = [f"{words.counted(output.records, 'record')}, {words.size(output.size)}" for output in status.outputs]
+    rows = zip(paths, sizes, strict=True)
+    return [("" if number else "files", path.ljust(width), size) for number, (path, size) in enumerate(rows)]
 
 
 def _next(status: Status) -> list[Row]:
