@@ -1,0 +1,129 @@
+//! The lines of `--stdio`: newline-delimited JSON, one document a line.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CallDocument, EventDocument, GenerationRequest, JobId, Name, RejectDocument, SlotDocument};
+
+/// Make no further calls for this job, or only for rounds up to `through_round` of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CancelLine {
+    #[serde(default = "Name::default_tenant")]
+    pub tenant: Name,
+    pub job_id: JobId,
+    #[serde(default)]
+    pub through_round: Option<u32>,
+}
+
+/// What the store said of an offered record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictKind {
+    Stored,
+    Already,
+    Duplicate,
+    Refused,
+}
+
+/// The answer to an accepted slot line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictLine {
+    pub record_id: String,
+    pub round: u32,
+    pub verdict: VerdictKind,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What can be read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InputLine {
+    Request(Box<GenerationRequest>),
+    Cancel(CancelLine),
+    Verdict(VerdictLine),
+}
+
+#[derive(Deserialize)]
+struct KindOf {
+    kind: String,
+}
+
+/// A line that cannot be worked on, with the ids that could be read all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// One sentence with the place of the fault.
+    pub reason: String,
+    pub request_id: Option<String>,
+    pub job_id: Option<JobId>,
+}
+
+/// Reads one line; the kind is looked up first, because serde's own tagged enums copy the whole document.
+///
+/// # Errors
+/// What is wrong, and whose line it is.
+pub fn read_line(line: &[u8]) -> Result<InputLine, BadLine> {
+    read(line).map_err(|reason| {
+        let whole: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+        let text = |key| whole.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+        BadLine {
+            reason,
+            request_id: text("request_id").filter(|id| id.len() <= 200),
+            job_id: text("job_id").and_then(|id| JobId::try_from(id).ok()),
+        }
+    })
+}
+
+fn read(line: &[u8]) -> Result<InputLine, String> {
+    let KindOf { kind } = parse(line)?;
+    match kind.as_str() {
+        "generation_request" => {
+            let request: Box<GenerationRequest> = parse(line)?;
+            request.check()?;
+            Ok(InputLine::Request(request))
+        }
+        "cancel" => parse(line).map(InputLine::Cancel),
+        "verdict" => parse(line).map(InputLine::Verdict),
+        other => Err(format!(
+            "kind is {:?}, want generation_request, cancel or verdict",
+            other.chars().take(40).collect::<String>()
+        )),
+    }
+}
+
+fn parse<'line, T: Deserialize<'line>>(line: &'line [u8]) -> Result<T, String> {
+    serde_json::from_slice(line).map_err(|error| error.to_string())
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SettleOutcome {
+    Done,
+    Dropped,
+    Blocked,
+    Invalid,
+}
+
+/// The last line of a request; `request_id` is none when the line could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub request_id: Option<String>,
+    #[serde(default)]
+    pub job_id: Option<JobId>,
+    pub outcome: SettleOutcome,
+    #[serde(default)]
+    pub reason: Option<String>,
+    #[serde(default)]
+    pub line: Option<u64>,
+}
+
+/// What is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "document", rename_all = "snake_case")]
+pub enum OutputLine {
+    Call(Box<CallDocument>),
+    Reject(Box<RejectDocument>),
+    Slot(Box<SlotDocument>),
+    Event(Box<EventDocument>),
+    Settled(Box<Settled>),
+}

@@ -1,0 +1,81 @@
+//! What every request's task shares.
+
+use crate::contract::{EventDocument, GenerationRequest, JsonObject, Level, Service, Timestamp, V1};
+use crate::jobs::{Blocking, JobView};
+use crate::llm::client::Client;
+use crate::llm::provider::Providers;
+use crate::plan::Plans;
+use crate::shutdown::Shutdown;
+use crate::store::{Fact, Store, StoreGone};
+
+/// The shared parts: far ends, caches, and the end of the program.
+pub struct Desk<S, J> {
+    pub store: S,
+    pub jobs: J,
+    pub plans: Plans,
+    pub providers: Providers,
+    pub client: Client,
+    pub gateway_url: String,
+    pub shutdown: Shutdown,
+}
+
+/// Why a request is left before all its slots have their outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Halt {
+    /// Its job is over.
+    Dropped(String),
+    /// Its job is blocked.
+    Blocked(String),
+    /// The request cannot be worked on.
+    Invalid(String),
+    /// The program ends.
+    Stopped,
+}
+
+impl From<StoreGone> for Halt {
+    fn from(_: StoreGone) -> Self {
+        Self::Stopped
+    }
+}
+
+impl<S: Store, J: JobView> Desk<S, J> {
+    /// Blocks the request's job and says so once.
+    pub async fn block(&self, request: &GenerationRequest, reason: String) -> Halt {
+        let news = self.jobs.block(&request.tenant, &request.job_id, request.round, &reason).await;
+        if news == Blocking::New {
+            tracing::error!(job_id = request.job_id.as_str(), round = request.round, reason, "job blocked");
+            let said = self.event(request, "job.blocked", Level::Error, &reason, JsonObject::new()).await;
+            if said.is_err() {
+                return Halt::Stopped;
+            }
+        }
+        Halt::Blocked(reason)
+    }
+
+    /// Writes an event about the request's job.
+    ///
+    /// # Errors
+    /// When the store is gone.
+    pub async fn event(
+        &self,
+        request: &GenerationRequest,
+        name: &str,
+        level: Level,
+        message: &str,
+        fields: JsonObject,
+    ) -> Result<(), StoreGone> {
+        let event = EventDocument {
+            version: V1,
+            tenant: request.tenant.clone(),
+            event_id: format!("{name}-{}-{}-{:08x}", request.job_id, request.round, fastrand::u32(..)),
+            job_id: Some(request.job_id.clone()),
+            service: Service::Consumer,
+            name: name.to_owned(),
+            level,
+            message: message.to_owned(),
+            fields,
+            at: Timestamp::now(),
+        };
+        self.store.note(vec![Fact::Event(Box::new(event))]).await
+    }
+}

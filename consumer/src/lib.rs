@@ -1,0 +1,41 @@
+//! Turns generation requests into validated records by calling any OpenAI-compatible model.
+//!
+//! # Layout
+//! - `app`        builds the program and runs it until it is told to stop
+//! - `config`     settings from the command line and `SYNTHMILL_…` variables; `telemetry`, `shutdown`
+//! - `contract`   the messages and documents of `schemas/`; `ids` how ids and hashes are made
+//! - `pipeline`   one delivery from request to settlement; `desk` what all deliveries share
+//! - `plan`       a request's declaration, compiled once; `template` the template engine
+//! - `ladder`     asks a model in ever simpler forms, keeps what is valid, asks again for the rest
+//! - `repair`, `coerce`, `cast`, `validate`   from an answer's text to a record, pure
+//! - `documents`, `offer`   what is written down, and what the store says of a record
+//! - `store`, `jobs`   the far ends as traits; `stdio` is their one implementation so far
+//! - `llm`        one HTTP call, and when it may be made
+
+#![forbid(unsafe_code)]
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod app;
+pub mod cast;
+pub mod coerce;
+pub mod config;
+pub mod contract;
+pub mod desk;
+pub mod documents;
+pub mod ids;
+pub mod jobs;
+pub mod ladder;
+pub mod llm;
+pub mod offer;
+pub mod pipeline;
+pub mod plan;
+pub mod repair;
+pub mod shutdown;
+pub mod stdio;
+pub mod store;
+pub mod telemetry;
+pub mod template;
+#[cfg(test)]
+mod testing;
+pub mod text;
+pub mod validate;

@@ -1,0 +1,271 @@
+//! Gets one answer that counts: waits for its turn, calls, and repeats what is not an attempt.
+
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::breaker::{Change, Health, Pass};
+use super::client::{Answer, Identity, Target};
+use super::error::{CallError, Kind};
+use super::forms::Step;
+use super::limiter::{Permit, Throttle};
+use super::provider::Line;
+use crate::contract::{CallOutcome, GenerationRequest, JsonObject, Level, Rung, Sha256Hex};
+use crate::desk::{Desk, Halt};
+use crate::documents::{self, CallFacts, Share};
+use crate::ids;
+use crate::jobs::{JobView, Standing};
+use crate::store::{Fact, Store};
+
+/// A call's body in one form.
+pub struct Composed {
+    pub body: Vec<u8>,
+    pub prompt_hash: Sha256Hex,
+}
+
+/// What is asked.
+pub struct Question<'run> {
+    pub request: &'run GenerationRequest,
+    pub target: &'run Target,
+    pub line: &'run Line,
+    pub attempt: u32,
+    pub seed: u32,
+    /// The numbers of the slots in it.
+    pub slots: Vec<u64>,
+    /// What the previous attempt came to, when that was a failure of the provider.
+    pub previous: Option<&'run CallError>,
+    /// Failures of the provider in a row.
+    pub failures: u32,
+}
+
+/// Numbers the calls of one delivery.
+pub struct CallNumbers {
+    delivery: u32,
+    last: u32,
+}
+
+impl Default for CallNumbers {
+    fn default() -> Self {
+        Self { delivery: fastrand::u32(..), last: 0 }
+    }
+}
+
+impl CallNumbers {
+    fn next(&mut self, request_id: &str) -> String {
+        self.last += 1;
+        ids::call_id(request_id, self.last, self.delivery)
+    }
+}
+
+/// A call that counts as an attempt.
+pub struct Reply {
+    pub facts: CallFacts,
+    pub result: Result<Answer, CallError>,
+}
+
+/// Asks until a call counts.
+///
+/// # Errors
+/// When the job is over or blocked, or the program ends.
+pub async fn ask<S: Store, J: JobView>(
+    desk: &Desk<S, J>,
+    question: &Question<'_>,
+    numbers: &mut CallNumbers,
+    compose: impl Fn(Rung) -> Composed,
+) -> Result<Reply, Halt> {
+    wait_after_failure(desk, question).await?;
+    let line = question.line;
+    let mut rung = line.forms.rung();
+    let mut unreached = 0;
+    loop {
+        let (permit, pass) = turn(desk, question).await?;
+        let (facts, result) = call(desk, question, numbers, rung, compose(rung)).await?;
+        let Err(error) = &result else {
+            line.limiter.succeeded();
+            line.forms.answered(rung);
+            pass.report(Health::Up);
+            return Ok(Reply { facts, result });
+        };
+        match error.kind {
+            Kind::RateLimited => {
+                pass.report(Health::Up);
+                throttle(desk, question, &permit, error).await?;
+            }
+            Kind::Refused { form } => {
+                pass.report(Health::Up);
+                let form_can_matter = form || matches!(error.status, Some(400 | 422));
+                match form_can_matter.then(|| line.forms.refused(rung, form)) {
+                    Some(Step::Down(below)) => rung = below,
+                    _ => return Ok(Reply { facts, result }),
+                }
+            }
+            Kind::Filtered => {
+                pass.report(Health::Up);
+                return Ok(Reply { facts, result });
+            }
+            Kind::Failed => {
+                let change = pass.report(Health::Down);
+                tell(desk, question, change, error).await?;
+                return Ok(Reply { facts, result });
+            }
+            Kind::Unreachable => {
+                let change = pass.report(Health::Unreachable);
+                tell(desk, question, change, error).await?;
+                drop(permit);
+                pause(desk, desk.providers.backoff().after(unreached)).await?;
+                unreached += 1;
+            }
+            Kind::Blocked => {
+                pass.report(Health::Up);
+                return Err(desk.block(question.request, error.reason.clone()).await);
+            }
+        }
+    }
+}
+
+/// Before another try after a failure: the wait that was asked for or a jittered one, and leave to retry.
+async fn wait_after_failure<S: Store, J: JobView>(
+    desk: &Desk<S, J>,
+    question: &Question<'_>,
+) -> Result<(), Halt> {
+    let Some(previous) = question.previous else {
+        question.line.budget.earn();
+        return Ok(());
+    };
+    let wait =
+        previous.after.unwrap_or_else(|| desk.providers.backoff().after(question.failures.saturating_sub(1)));
+    pause(desk, wait).await?;
+    tokio::select! {
+        biased;
+        () = desk.shutdown.draining() => Err(Halt::Stopped),
+        () = question.line.budget.spend() => Ok(()),
+    }
+}
+
+/// Waits until this call may go out, and looks a last time whether it still should.
+async fn turn<S: Store, J: JobView>(
+    desk: &Desk<S, J>,
+    question: &Question<'_>,
+) -> Result<(Permit, Pass), Halt> {
+    let request = question.request;
+    let mark = question.line.breaker.mark();
+    let waited = async {
+        let permit = question.line.limiter.acquire().await;
+        (permit, question.line.breaker.pass(mark).await)
+    };
+    let (permit, pass) = tokio::select! {
+        biased;
+        () = desk.shutdown.draining() => return Err(Halt::Stopped),
+        turn = waited => turn,
+    };
+    match desk.jobs.standing(&request.tenant, &request.job_id, request.round).await {
+        Standing::Running => {}
+        Standing::Over(reason) => return Err(Halt::Dropped(reason)),
+        Standing::Blocked(reason) => return Err(Halt::Blocked(reason)),
+    }
+    match pass {
+        Ok(pass) => Ok((permit, pass)),
+        Err(_) => Err(desk.block(request, unreachable(desk, question)).await),
+    }
+}
+
+async fn call<S: Store, J: JobView>(
+    desk: &Desk<S, J>,
+    question: &Question<'_>,
+    numbers: &mut CallNumbers,
+    rung: Rung,
+    composed: Composed,
+) -> Result<(CallFacts, Result<Answer, CallError>), Halt> {
+    let request = question.request;
+    let job = request.job_id.as_str();
+    let attempt_ids: Vec<String> = question
+        .slots
+        .iter()
+        .map(|slot| ids::attempt_id(job, *slot, request.round, question.attempt))
+        .collect();
+    let call_id = numbers.next(&request.request_id);
+    let identity = Identity { call_id: &call_id, attempt_ids: &attempt_ids.join(",") };
+    let started = Instant::now();
+    let result = desk.client.chat(question.target, composed.body, &identity).await;
+    let usage = result.as_ref().map_or_else(
+        |_| Share::default(),
+        |answer| Share {
+            prompt_tokens: answer.prompt_tokens,
+            completion_tokens: answer.completion_tokens,
+            cost_usd: answer.cost_usd,
+        },
+    );
+    let model = result.as_ref().ok().and_then(|answer| answer.model.clone());
+    let facts =
+        CallFacts { call_id, rung, seed: question.seed, prompt_hash: composed.prompt_hash, model, usage };
+    let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut document = documents::call(request, &question.target.route, &facts, attempt_ids, latency_ms);
+    (document.outcome, document.status) = match &result {
+        Ok(answer) => (CallOutcome::Answered, Some(answer.status)),
+        Err(error) => (error.outcome(), error.status),
+    };
+    desk.store.note(vec![Fact::Call(Box::new(document))]).await?;
+    Ok((facts, result))
+}
+
+async fn throttle<S: Store, J: JobView>(
+    desk: &Desk<S, J>,
+    question: &Question<'_>,
+    permit: &Permit,
+    error: &CallError,
+) -> Result<(), Halt> {
+    if question.line.limiter.throttled(permit, error.after) == Throttle::Still {
+        return Ok(());
+    }
+    let limit = question.line.limiter.limit();
+    tracing::warn!(
+        base_url = question.target.base_url,
+        route = question.target.route,
+        limit,
+        "provider saturated"
+    );
+    let fields = fields(question, "concurrency", json!(limit));
+    Ok(desk.event(question.request, "provider.saturated", Level::Warning, &error.reason, fields).await?)
+}
+
+/// Says once when a provider's state changes, and blocks the job when it is given up.
+async fn tell<S: Store, J: JobView>(
+    desk: &Desk<S, J>,
+    question: &Question<'_>,
+    change: Change,
+    error: &CallError,
+) -> Result<(), Halt> {
+    let name = match change {
+        Change::None => return Ok(()),
+        Change::GaveUp => return Err(desk.block(question.request, unreachable(desk, question)).await),
+        Change::Opened { unreachable: true } => "provider.unreachable",
+        Change::Opened { unreachable: false } => "provider.failing",
+    };
+    tracing::warn!(base_url = question.target.base_url, reason = error.reason, "{name}");
+    let fields = fields(question, "patience_seconds", json!(desk.providers.patience().as_secs_f64()));
+    Ok(desk.event(question.request, name, Level::Warning, &error.reason, fields).await?)
+}
+
+fn fields(question: &Question<'_>, key: &str, value: serde_json::Value) -> JsonObject {
+    let pairs = [
+        ("base_url", json!(question.target.base_url)),
+        ("route", json!(question.target.route)),
+        (key, value),
+    ];
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn unreachable<S, J>(desk: &Desk<S, J>, question: &Question<'_>) -> String {
+    format!(
+        "{} could not be reached for {} s: check that it runs and that model.base_url is right, then resume the job",
+        question.target.base_url,
+        desk.providers.patience().as_secs_f64()
+    )
+}
+
+async fn pause<S, J>(desk: &Desk<S, J>, wait: std::time::Duration) -> Result<(), Halt> {
+    tokio::select! {
+        biased;
+        () = desk.shutdown.draining() => Err(Halt::Stopped),
+        () = sleep(wait) => Ok(()),
+    }
+}

@@ -1,0 +1,14 @@
+//! One chat call to any OpenAI-compatible address, and when it may be made.
+//!
+//! `exchange` makes the calls; `client` speaks HTTP; `error` says what a failure means; `limiter`, `breaker`,
+//! `budget` and `backoff` say when; `forms` remembers which form of answer an address can be asked for.
+
+pub mod backoff;
+pub mod breaker;
+pub mod budget;
+pub mod client;
+pub mod error;
+pub mod exchange;
+pub mod forms;
+pub mod limiter;
+pub mod provider;

@@ -1,0 +1,95 @@
+//! One delivery from its request to its settlement.
+
+use std::future::Future;
+
+use crate::contract::{BadLine, GenerationRequest, SettleOutcome};
+use crate::desk::{Desk, Halt};
+use crate::ids;
+use crate::jobs::{JobView, Standing};
+use crate::ladder;
+use crate::store::Store;
+
+/// What a source hands over; `ticket` is what it needs to settle it.
+pub struct Delivery<T> {
+    pub body: Result<Box<GenerationRequest>, BadLine>,
+    pub ticket: T,
+}
+
+/// Where requests come from. A delivery that is never settled comes again, or is looked after by the sender.
+pub trait Source: Send {
+    type Ticket: Send;
+
+    /// The next delivery, none when there will be no more. Waits while too many are unsettled.
+    fn next(&mut self) -> impl Future<Output = Option<Delivery<Self::Ticket>>> + Send;
+
+    /// Settles a delivery. Called in one place only: [`settle`].
+    fn settle(
+        &self,
+        ticket: Self::Ticket,
+        outcome: SettleOutcome,
+        reason: Option<String>,
+    ) -> impl Future<Output = ()> + Send;
+}
+
+/// How the work on a delivery ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every slot has its outcome.
+    Done,
+    Halted(Halt),
+    /// The work itself broke: a fault of this program.
+    Panicked(String),
+}
+
+/// Settles a delivery by its outcome: the only place where that is decided.
+pub async fn settle<S: Source>(source: &S, ticket: S::Ticket, outcome: Outcome) {
+    match outcome {
+        Outcome::Done => source.settle(ticket, SettleOutcome::Done, None).await,
+        Outcome::Halted(Halt::Dropped(reason)) => {
+            source.settle(ticket, SettleOutcome::Dropped, Some(reason)).await;
+        }
+        Outcome::Halted(Halt::Blocked(reason)) => {
+            source.settle(ticket, SettleOutcome::Blocked, Some(reason)).await;
+        }
+        Outcome::Halted(Halt::Invalid(reason)) | Outcome::Panicked(reason) => {
+            source.settle(ticket, SettleOutcome::Invalid, Some(reason)).await;
+        }
+        // unsettled on purpose: who sent it sends it again
+        Outcome::Halted(Halt::Stopped) => drop(ticket),
+    }
+}
+
+/// Works on a request until every slot has its outcome, or it has to be left.
+pub async fn work<S: Store, J: JobView>(desk: &Desk<S, J>, request: &GenerationRequest) -> Outcome {
+    match fill(desk, request).await {
+        Ok(()) => Outcome::Done,
+        Err(halt) => Outcome::Halted(halt),
+    }
+}
+
+async fn fill<S: Store, J: JobView>(desk: &Desk<S, J>, request: &GenerationRequest) -> Result<(), Halt> {
+    match desk.jobs.standing(&request.tenant, &request.job_id, request.round).await {
+        Standing::Running => {}
+        Standing::Over(reason) => return Err(Halt::Dropped(reason)),
+        Standing::Blocked(reason) => return Err(Halt::Blocked(reason)),
+    }
+    let plan = desk.plans.of(request).map_err(Halt::Invalid)?;
+    let open = open_slots(desk, request).await?;
+    match (&request.model, plan.llm.is_empty()) {
+        _ if open.is_empty() => Ok(()),
+        (_, true) => ladder::compute(desk, request, &plan, &open).await,
+        (Some(model), false) => ladder::fill(desk, request, &plan, model, &open).await,
+        (None, false) => Err(Halt::Invalid("model is missing, yet the request has llm columns".to_owned())),
+    }
+}
+
+/// The places of the slots that hold no accepted record yet.
+async fn open_slots<S: Store, J: JobView>(
+    desk: &Desk<S, J>,
+    request: &GenerationRequest,
+) -> Result<Vec<usize>, Halt> {
+    let job = request.job_id.as_str();
+    let ids: Vec<String> = request.slots.iter().map(|slot| ids::record_id(job, slot.slot)).collect();
+    let accepted = desk.store.accepted(&request.tenant, &ids).await?;
+    Ok((0..ids.len()).filter(|index| !accepted.get(*index).copied().unwrap_or(false)).collect())
+}

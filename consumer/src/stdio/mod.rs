@@ -1,0 +1,15 @@
+//! The edges of `--stdio`: requests in on standard input, lines out on standard output.
+
+mod claims;
+mod lines;
+mod reader;
+mod store;
+mod verdicts;
+mod watch;
+mod writer;
+
+pub use reader::{Limits, StdioSource, Ticket};
+pub use store::{Admission, StdioStore};
+pub use verdicts::Verdicts;
+pub use watch::watch_stdout;
+pub use writer::Writer;
