@@ -6,7 +6,7 @@ The Rust consumer reads the same names; `synthmill settings` shows them all, sec
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, Field, HttpUrl
+from pydantic import AmqpDsn, BaseModel, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -51,6 +51,41 @@ class JobSettings(BaseModel):
     flow_lease_seconds: float = Field(60.0, gt=1)
 
 
+class RabbitSettings(BaseModel):
+    """The broker of the stack profile."""
+
+    url: AmqpDsn = Field(
+        AmqpDsn("amqp://guest:guest@127.0.0.1:25672/"), description="amqps:// for TLS; the path is the virtual host"
+    )
+    ca_file: Path | None = Field(None, description="certificates to trust; default: the system's")
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9_.-]{0,60}$", description="before queue names, for a shared broker")
+    heartbeat_seconds: int = Field(10, ge=2, le=600, description="a silent connection is given up after a few of them")
+    confirm_seconds: float = Field(30.0, gt=0, description="how long a publish waits to be confirmed")
+
+
+class ElasticSettings(BaseModel):
+    """The record store of the stack profile."""
+
+    url: HttpUrl = HttpUrl("http://127.0.0.1:29200")
+    api_key: SecretStr | None = None
+    ca_file: Path | None = Field(None, description="certificates to trust; default: the system's")
+    prefix: str = Field("synthmill", pattern=r"^[a-z][a-z0-9_]{0,40}$", description="before index names")
+    request_seconds: float = Field(30.0, gt=0, description="how long a request may take")
+
+
+class MinioSettings(BaseModel):
+    """The object store of the stack profile: MinIO, or anything that speaks S3."""
+
+    endpoint: str = Field("127.0.0.1:29000", pattern=r"^[^/\s]+$", description="host:port")
+    tls: bool = False
+    ca_file: Path | None = Field(None, description="certificates to trust; default: the system's")
+    access_key: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    region: str = "us-east-1"
+    path_style: bool = Field(True, description="bucket in the path; false: in the host name")
+    bucket: str = Field("synthmill", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -63,3 +98,6 @@ class Settings(BaseSettings):
     consumer: ConsumerSettings = ConsumerSettings()
     gateway: GatewaySettings = GatewaySettings()
     job: JobSettings = JobSettings()
+    rabbitmq: RabbitSettings = RabbitSettings()
+    elasticsearch: ElasticSettings = ElasticSettings()
+    minio: MinioSettings = MinioSettings()

@@ -1,7 +1,8 @@
 """Every contract test runs once per adapter; a test gets places of its own, so that adapters may share a server."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,24 @@ import pytest
 from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
 from synthmill.ports.records import RecordStore
-from tests.support.ports import BROKERS, OBJECT_STORES, RECORD_STORES, At
+from tests.support.ports import BROKERS, OBJECT_STORES, RECORD_STORES, REMOVERS, At
+from tests.support.stack import ON_STACK
 
 
-@pytest.fixture(params=OBJECT_STORES)
-def objects_at(request: pytest.FixtureRequest, tmp_path: Path) -> At:
+def adapters(names: Iterable[str]) -> list[object]:
+    """The adapters of a port as parameters; those of real servers run on demand."""
+    return [pytest.param(name, marks=ON_STACK if name in REMOVERS else ()) for name in names]
+
+
+def _there(at: At) -> Iterator[At]:
+    yield at
+    asyncio.run(at.remove())
+
+
+@pytest.fixture(params=adapters(OBJECT_STORES))
+def objects_at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[At]:
     """Where the object store under test lies."""
-    return At(request.param, str(tmp_path))
+    yield from _there(At(request.param, str(tmp_path)))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ An adapter of a port is an opener: location in, adapter out. `location` is text,
 a folder for the embedded adapters, a URL for a server. A new adapter is one more line in these tables.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from synthmill.embedded.consumption import LEASE_SECONDS
 from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
 from synthmill.ports.records import RecordStore
+from tests.support import stack
 
 
 @asynccontextmanager
@@ -47,7 +48,10 @@ async def _sqlite_store(location: str, *, visibility_delay: bool = False) -> Asy
         await database.close()
 
 
-OBJECT_STORES: dict[str, Callable[[str], AbstractAsyncContextManager[ObjectStore]]] = {"directory": _directory}
+OBJECT_STORES: dict[str, Callable[[str], AbstractAsyncContextManager[ObjectStore]]] = {
+    "directory": _directory,
+    "minio": stack.minio,
+}
 BROKERS: dict[str, Callable[[str], AbstractAsyncContextManager[Broker]]] = {"sqlite": _sqlite_broker}
 SPECIAL_BROKERS: dict[str, Callable[[str], AbstractAsyncContextManager[Broker]]] = {
     "sqlite-short-leases": lambda location: _sqlite_broker(location, lease_seconds=0.5),
@@ -58,6 +62,9 @@ RECORD_STORES: dict[str, Callable[[str], AbstractAsyncContextManager[RecordStore
     "sqlite": _sqlite_store,
     "sqlite-delayed": lambda location: _sqlite_store(location, visibility_delay=True),
 }
+
+REMOVERS: dict[str, Callable[[str], Awaitable[None]]] = {"minio": stack.remove_bucket}
+"""How a test's place on a server is taken away again; an embedded adapter's goes with its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +85,8 @@ class At:
     def objects(self) -> AbstractAsyncContextManager[ObjectStore]:
         """Opens the object store there."""
         return OBJECT_STORES[self.adapter](self.location)
+
+    async def remove(self) -> None:
+        """Takes away what lies there, when that is not a folder of the test's own."""
+        if self.adapter in REMOVERS:
+            await REMOVERS[self.adapter](self.location)

@@ -1,0 +1,1 @@
+"""The stack profile: the three ports on real servers."""

@@ -1,0 +1,63 @@
+"""The real servers as tests use them: where they listen, and places of their own that are removed afterwards.
+
+Tests over them run with SYNTHMILL_TEST_STACK=1 and fail then when a server is missing. Addresses and keys come from the
+usual SYNTHMILL_… variables; without them those of the native stack serve (`make stack`).
+"""
+
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from minio.deleteobjects import DeleteObject
+from pydantic import SecretStr
+
+from synthmill.ports.objects import ObjectStore
+from synthmill.settings import MinioSettings, Settings
+from synthmill.stack.objects import MinioObjectStore
+from tests.support.repository import ROOT
+
+WANTED = os.environ.get("SYNTHMILL_TEST_STACK") == "1"
+ON_STACK = (
+    pytest.mark.integration,
+    pytest.mark.skipif(not WANTED, reason="needs the real servers: `make stack`, then set SYNTHMILL_TEST_STACK=1"),
+)
+
+_KEYS = ROOT / ".stack" / "minio.keys"
+
+
+def place(location: str) -> str:
+    """A name of few letters for a test's place, the same in every process that is told the location."""
+    return f"test{hashlib.sha256(location.encode()).hexdigest()[:12]}"
+
+
+def minio_settings(location: str) -> MinioSettings:
+    """A bucket of the test's own."""
+    settings = Settings().minio.model_copy(update={"bucket": place(location)})
+    if settings.access_key is not None or not _KEYS.exists():
+        return settings
+    kept = dict(line.split("=", 1) for line in _KEYS.read_text().splitlines())
+    keys = {"access_key": SecretStr(kept["MINIO_ROOT_USER"]), "secret_key": SecretStr(kept["MINIO_ROOT_PASSWORD"])}
+    return settings.model_copy(update=keys)
+
+
+@asynccontextmanager
+async def minio(location: str) -> AsyncIterator[ObjectStore]:
+    """The object store there; its bucket is made."""
+    store = MinioObjectStore(minio_settings(location))
+    try:
+        await store.prepare()
+        yield store
+    finally:
+        await store.close()
+
+
+async def remove_bucket(location: str) -> None:
+    """Takes the bucket away with all that is in it."""
+    store = MinioObjectStore(minio_settings(location))
+    client, bucket = store.client, store.bucket
+    names = [DeleteObject(str(found.object_name)) for found in client.list_objects(bucket, recursive=True)]
+    assert list(client.remove_objects(bucket, names)) == []
+    client.remove_bucket(bucket)
+    await store.close()
