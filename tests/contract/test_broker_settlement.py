@@ -160,6 +160,16 @@ async def test_a_retry_without_delay_comes_again(broker: Broker) -> None:
         await acknowledge(consumption, again)
 
 
+async def test_a_retry_brings_its_evidence_along(broker: Broker) -> None:
+    await broker.publish(GENERATION, [Message("m0", b"{}", {"traceparent": "00-ab"})])
+    async with broker.consume(GENERATION, prefetch=1) as consumption:
+        await consumption.settle(await take_one(consumption), Settlement.RETRY, evidence={"crashes": "1"})
+        again = await take_one(consumption)
+        assert again.message.headers["traceparent"] == "00-ab"
+        assert again.message.headers["x-evidence-crashes"] == "1"
+        await acknowledge(consumption, again)
+
+
 @pytest.mark.parametrize("queue", [Queue.JOBS, Queue.GENERATION])
 async def test_a_dead_letter_carries_its_evidence(broker: Broker, queue: Queue) -> None:
     await broker.publish(queue, [Message("bad", b"{", {"traceparent": "00-ab"})])

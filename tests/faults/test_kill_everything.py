@@ -16,7 +16,7 @@ from tests.support.provider import Provider, read_calls, start_provider
 from tests.support.wait import until
 
 RECORDS = 2_000
-BATCH = 4
+BATCH = 2
 
 RECIPE = f"""
 version: 1
@@ -61,7 +61,7 @@ def kill_in_the_middle_and_resume(tmp_path: Path, seed: int, *, direct: bool) ->
     program = Program(tmp_path / "home")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(RECIPE)
-    with start_provider(tmp_path, latency_ms=30) as provider:
+    with start_provider(tmp_path, latency_ms=250) as provider:
         command: list[str | Path] = ["run", recipe, "--base-url", provider.url, "--json", *mode]
         for moment in moments:
             with program.started(*command) as process:

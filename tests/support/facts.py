@@ -12,11 +12,16 @@ import jsonschema_rs
 from synthmill.recipes.compile import recompile
 from synthmill_schemas.job import JobDocument
 
+_DOCUMENTS = """
+    SELECT documents.document FROM documents JOIN places ON places.number = documents.place
+    WHERE places.collection = ?
+"""
+
 
 def documents(home: Path, collection: str) -> list[dict[str, Any]]:
     """All documents of a collection, read with plain SQL."""
     with sqlite3.connect(f"file:{home / 'synthmill.db'}?mode=ro", uri=True) as connection:
-        rows = connection.execute("SELECT document FROM documents WHERE collection = ?", (collection,)).fetchall()
+        rows = connection.execute(_DOCUMENTS, (collection,)).fetchall()
     connection.close()
     return [json.loads(row[0]) for row in rows]
 

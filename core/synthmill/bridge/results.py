@@ -110,7 +110,8 @@ async def _claim(store: RecordStore, slots: Sequence[Document]) -> dict[str, str
         if stored is not None:
             holder[write.id] = stored.document["record_id"]
     return {
-        slot["record_id"]: holder.get(write.id, str(slot["record_id"])) for slot, write in zip(slots, writes, strict=True)
+        slot["record_id"]: holder.get(write.id, str(slot["record_id"]))
+        for slot, write in zip(slots, writes, strict=True)
     }
 
 

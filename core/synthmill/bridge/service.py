@@ -10,10 +10,16 @@ from synthmill.bridge.intake import Drop, Feed, JobViews, Unreadable, take_in
 from synthmill.bridge.lane import ChildCrashed, Lane
 from synthmill.bridge.watch import watch_jobs
 from synthmill.embedded import EmbeddedServices
-from synthmill.ports.broker import Consumption, Delivery, Queue, Settlement
+from synthmill.ports.broker import EVIDENCE_PREFIX, Consumption, Delivery, Queue, Settlement
 
 MAX_STARTS = 3
-"""A message is parked on its third delivery that began: one crash may be bad luck, two in a row alone are not."""
+"""A message is parked on its third delivery that began: one crash may be bad luck, two are not.
+
+For a crash only those starts count that ended with the consumer's death before our eyes: when we were killed with it,
+the message is served alone from then on, but nothing is held against it. The broker's own limit is the fence there.
+"""
+
+_CRASHES = "crashes"
 
 _ALONE_AT_A_TIME = 8  # after a kill of everything, each prefetched message comes again and is served alone
 _UNREADABLE_RETRY_SECONDS = 1.0
@@ -77,7 +83,7 @@ class Bridge:
             except ChildCrashed as crash:
                 logger.warning("%s; they will be tried again, each alone", crash)
                 for delivery in lane.deliveries:
-                    await consumption.settle(delivery, Settlement.RETRY)
+                    await _retry_after_crash(consumption, delivery)
             finally:
                 self._main = None
                 await _cancelled(feeding, watching, serving)
@@ -95,13 +101,14 @@ class Bridge:
 
     async def _take(self, consumption: Consumption, lane: Lane, delivery: Delivery) -> None:
         starts = await consumption.started(delivery)
-        if starts >= MAX_STARTS:
-            reason = f"its handling began {starts} times and never ended"
-            await consumption.settle(delivery, Settlement.DEAD_LETTER, evidence={"reason": reason})
+        if _crashes(delivery) >= MAX_STARTS - 1:
+            await _park(consumption, delivery, f"it began {starts} times, {_crashes(delivery)} times its consumer died")
             return
         match await take_in(self._services.store, self._views, delivery):
             case Drop():
                 await consumption.settle(delivery, Settlement.ACK)
+            case Unreadable(reason) if starts >= MAX_STARTS:
+                await _park(consumption, delivery, f"it is unreadable, tried {starts} times: {reason}")
             case Unreadable(reason):
                 logger.warning("message %s is unreadable: %s", delivery.message.message_id, reason)
                 await consumption.settle(delivery, Settlement.RETRY, delay_seconds=_UNREADABLE_RETRY_SECONDS)
@@ -137,9 +144,23 @@ class Bridge:
                     serving.result()
             except ChildCrashed as crash:
                 logger.warning("message %s alone: %s", delivery.message.message_id, crash)
-                await consumption.settle(delivery, Settlement.RETRY)
+                await _retry_after_crash(consumption, delivery)
             finally:
                 await _cancelled(serving, watching, emptied)
+
+
+def _crashes(delivery: Delivery) -> int:
+    """How often this message was in a consumer that died."""
+    return int(delivery.message.headers.get(EVIDENCE_PREFIX + _CRASHES, 0))
+
+
+async def _retry_after_crash(consumption: Consumption, delivery: Delivery) -> None:
+    evidence = {_CRASHES: str(_crashes(delivery) + 1)}
+    await consumption.settle(delivery, Settlement.RETRY, evidence=evidence)
+
+
+async def _park(consumption: Consumption, delivery: Delivery, reason: str) -> None:
+    await consumption.settle(delivery, Settlement.DEAD_LETTER, evidence={"reason": reason})
 
 
 async def _cancelled(*tasks: asyncio.Task[None]) -> None:

@@ -199,7 +199,7 @@ def _settle(
         case Settlement.ACK:
             leases.acknowledge(connection, owner, leased)
         case Settlement.RETRY:
-            leases.retry(connection, owner, leased, due)
+            leases.retry(connection, owner, leased, due, evidence)
         case Settlement.RELEASE:
             leases.release(connection, owner, leased, due)
         case Settlement.DEAD_LETTER:

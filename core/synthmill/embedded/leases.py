@@ -123,9 +123,12 @@ def release(connection: Connection, owner: str, leased: Leased, due: float = 0.0
     )
 
 
-def retry(connection: Connection, owner: str, leased: Leased, due: float) -> None:
-    """Puts the message back, to be delivered at `due` or later."""
-    connection.execute(f"UPDATE messages SET {_FREE}, due = ? WHERE {_MINE}", (due, *_mine(owner, leased)))
+def retry(connection: Connection, owner: str, leased: Leased, due: float, evidence: Mapping[str, str]) -> None:
+    """Puts the message back with what is known of it, to be delivered at `due` or later."""
+    headers = json.dumps(dict(leased.delivery.message.headers) | _as_headers(evidence))
+    connection.execute(
+        f"UPDATE messages SET {_FREE}, due = ?, headers = ? WHERE {_MINE}", (due, headers, *_mine(owner, leased))
+    )
 
 
 def bury(connection: Connection, owner: str, leased: Leased, evidence: Mapping[str, str]) -> None:
@@ -166,6 +169,10 @@ _FREE = "owner = NULL, lease_ends = NULL"
 _ENDED = "queue = ? AND lease_ends <= ? AND owner <> ?"
 
 
+def _as_headers(evidence: Mapping[str, str]) -> dict[str, str]:
+    return {EVIDENCE_PREFIX + name: text for name, text in evidence.items()}
+
+
 def _mine(owner: str, leased: Leased) -> tuple[int, int, str]:
     return leased.seq, leased.turn, owner
 
@@ -193,7 +200,7 @@ def _move_to_dead(connection: Connection, seq: int, evidence: Mapping[str, str])
         "SELECT queue, message_id, body, headers, started FROM messages WHERE seq = ?", (seq,)
     ).fetchone()
     dead = Queue(queue).dead
-    told = json.loads(headers) | {EVIDENCE_PREFIX + name: text for name, text in evidence.items()}
+    told = json.loads(headers) | _as_headers(evidence)
     told |= {ORIGINAL_QUEUE_HEADER: queue, STARTED_HEADER: str(started)}
     # it may have died before and been replayed: the newer evidence counts
     connection.execute("DELETE FROM messages WHERE seq = ? OR (queue = ? AND message_id = ?)", (seq, dead, message_id))

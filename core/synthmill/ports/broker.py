@@ -27,7 +27,7 @@ class Queue(StrEnum):
 
 
 EVIDENCE_PREFIX = "x-evidence-"
-"""Before the name of each piece of evidence in a dead letter's headers; its own headers stay beside them."""
+"""Before the name of each piece of evidence in a message's headers; its own headers stay beside them."""
 
 ORIGINAL_QUEUE_HEADER = "x-original-queue"
 STARTED_HEADER = "x-started"
@@ -93,7 +93,10 @@ class Consumption(Protocol):
         delay_seconds: float = 0.0,
         evidence: Mapping[str, str] | None = None,
     ) -> None:
-        """Ends the delivery. Settling one that the broker took back meanwhile does nothing."""
+        """Ends the delivery. Settling one that the broker took back meanwhile does nothing.
+
+        With RETRY and DEAD_LETTER the evidence goes into the message's headers, `EVIDENCE_PREFIX` before each name.
+        """
 
     def stop(self) -> None:
         """No further deliveries; what is unsettled can still be settled."""
