@@ -93,3 +93,27 @@ def test_decisions_stay_short() -> None:
     decisions = [path for path in with_suffix(".md") if path.is_relative_to("docs/decisions")]
     assert decisions
     assert [str(path) for path in decisions if text(path).count("\n") > DECISION_LINES] == []
+
+
+def layout_names(module: Path) -> Iterator[str]:
+    """Files and folders that a package's docstring, or a crate's, lists under `# Layout`."""
+    _, _, layout = text(module).partition("# Layout")
+    for line in re.split('"""|\n\n', layout)[0].splitlines():
+        item = re.match(r"(?://! )?- ((?:`[\w/-]+`(?:, )?)+)", line)
+        if item is not None:
+            yield from re.findall(r"`([\w-]+)/?`", item[1])
+
+
+PACKAGES_WITH_LAYOUT = [
+    p for p in with_suffix(".py", ".rs") if p.name in {"__init__.py", "lib.rs"} and "# Layout" in text(p)
+]
+
+
+@pytest.mark.parametrize("module", PACKAGES_WITH_LAYOUT, ids=str)
+def test_every_part_that_a_layout_lists_is_there(module: Path) -> None:
+    parts = list(layout_names(module))
+    known = {path.stem for path in files() if path.parent == module.parent} | {
+        path.name for path in folders() if path.parent == module.parent
+    }
+    assert parts
+    assert [part for part in parts if part not in known] == []
