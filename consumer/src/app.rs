@@ -168,3 +168,6 @@ fn stop_on_signals(shutdown: &Shutdown) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

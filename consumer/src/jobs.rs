@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
-use crate::contract::{CancelLine, JobId, Name};
+use crate::contract::{CancelLine, JobId, Name, Round};
 
 /// Whether a request of a job may be worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Jobs {
     /// Takes a cancel line.
     pub fn cancel(&self, line: &CancelLine) {
         self.with(&line.tenant, &line.job_id, |state| {
-            let through = line.through_round.unwrap_or(u32::MAX);
+            let through = line.through_round.map_or(u32::MAX, Round::get);
             state.cancelled = Some(state.cancelled.map_or(through, |known| known.max(through)));
         });
     }
@@ -147,7 +147,7 @@ mod tests {
         let (tenant, job) = ids();
         let jobs = Jobs::default();
         let line = |through_round| CancelLine { tenant: tenant.clone(), job_id: job.clone(), through_round };
-        jobs.cancel(&line(Some(1)));
+        jobs.cancel(&line(Some(Round::try_from(1).unwrap())));
         assert!(matches!(jobs.standing(&tenant, &job, 1).await, Standing::Over(_)));
         assert_eq!(jobs.standing(&tenant, &job, 2).await, Standing::Running);
         jobs.cancel(&line(None));

@@ -80,9 +80,11 @@ fn free_key(llm: &[LlmPart]) -> String {
     key
 }
 
+type Key = [u8; 32];
+
 /// Plans by the hash of what they were compiled from; the one unused for longest goes first.
 pub struct Plans {
-    cache: Mutex<HashMap<[u8; 32], (Arc<Plan>, u64)>>,
+    cache: Mutex<HashMap<Key, (Arc<Plan>, u64)>>,
     most: usize,
 }
 
@@ -106,7 +108,7 @@ impl Plans {
         Ok(plan)
     }
 
-    fn known(&self, key: &[u8; 32]) -> Option<Arc<Plan>> {
+    fn known(&self, key: &Key) -> Option<Arc<Plan>> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = cache.values().map(|(_, used)| *used).max().unwrap_or(0);
         let (plan, used) = cache.get_mut(key)?;
@@ -114,7 +116,7 @@ impl Plans {
         Some(Arc::clone(plan))
     }
 
-    fn keep(&self, key: [u8; 32], plan: Arc<Plan>) {
+    fn keep(&self, key: Key, plan: Arc<Plan>) {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = cache.values().map(|(_, used)| *used).max().unwrap_or(0);
         if cache.len() >= self.most
@@ -126,7 +128,7 @@ impl Plans {
     }
 }
 
-fn declaration_hash(columns: &[RequestColumn], record_schema: &JsonObject) -> Result<[u8; 32], String> {
+fn declaration_hash(columns: &[RequestColumn], record_schema: &JsonObject) -> Result<Key, String> {
     let text = serde_json::to_vec(&(columns, record_schema)).map_err(|error| error.to_string())?;
     Ok(Sha256::digest(text).into())
 }

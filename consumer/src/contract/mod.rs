@@ -15,7 +15,7 @@ mod timestamp;
 pub use event::{EventDocument, Level, Service};
 pub use ledger::{CallDocument, CallOutcome, ClaimDocument, RejectDocument};
 pub use lineage::Lineage;
-pub use names::{ColumnName, JobId, Name, Sha256Hex, V1};
+pub use names::{ColumnName, JobId, Name, Round, Sha256Hex, V1};
 pub use request::{
     ExpressionColumn, GenerationRequest, LlmColumn, RequestColumn, RequestKind, RequestModel, RequestSlot,
     ValueType,

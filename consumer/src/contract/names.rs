@@ -85,6 +85,29 @@ impl Sha256Hex {
     }
 }
 
+/// A pass over the open slots of a job, 1 to 1000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct Round(u32);
+
+impl Round {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for Round {
+    type Error = String;
+
+    fn try_from(round: u32) -> Result<Self, String> {
+        match round {
+            1..=1000 => Ok(Self(round)),
+            other => Err(format!("round is {other}, want 1 to 1000")),
+        }
+    }
+}
+
 /// The version 1 that every message carries; any other is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]

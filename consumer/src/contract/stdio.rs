@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallDocument, EventDocument, GenerationRequest, JobId, Name, RejectDocument, SlotDocument};
+use super::{
+    CallDocument, EventDocument, GenerationRequest, JobId, Name, RejectDocument, Round, SlotDocument,
+};
 
 /// Make no further calls for this job, or only for rounds up to `through_round` of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +13,7 @@ pub struct CancelLine {
     pub tenant: Name,
     pub job_id: JobId,
     #[serde(default)]
-    pub through_round: Option<u32>,
+    pub through_round: Option<Round>,
 }
 
 /// What the store said of an offered record.
@@ -28,7 +30,7 @@ pub enum VerdictKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerdictLine {
     pub record_id: String,
-    pub round: u32,
+    pub round: Round,
     pub verdict: VerdictKind,
     #[serde(default)]
     pub reason: Option<String>,

@@ -31,10 +31,16 @@ pub struct Line {
     pub budget: Arc<Budget>,
 }
 
+/// What all models at one address share.
+struct Address {
+    breaker: Arc<Breaker>,
+    budget: Arc<Budget>,
+}
+
 /// All addresses and models met so far.
 pub struct Providers {
     settings: CallSettings,
-    addresses: Mutex<HashMap<String, (Arc<Breaker>, Arc<Budget>)>>,
+    addresses: Mutex<HashMap<String, Address>>,
     lines: Mutex<HashMap<(String, String), Line>>,
 }
 
@@ -63,14 +69,15 @@ impl Providers {
 
     fn open(&self, base_url: &str) -> Line {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let (breaker, budget) = addresses.entry(base_url.to_owned()).or_insert_with(|| {
-            (Breaker::new(self.settings.patience), Arc::new(Budget::new(self.settings.budget)))
+        let address = addresses.entry(base_url.to_owned()).or_insert_with(|| Address {
+            breaker: Breaker::new(self.settings.patience),
+            budget: Arc::new(Budget::new(self.settings.budget)),
         });
         Line {
             limiter: Limiter::new(self.settings.concurrency, self.settings.backoff),
             forms: Arc::default(),
-            breaker: Arc::clone(breaker),
-            budget: Arc::clone(budget),
+            breaker: Arc::clone(&address.breaker),
+            budget: Arc::clone(&address.budget),
         }
     }
 }

@@ -45,7 +45,7 @@ impl Verdicts {
     /// Hands a verdict to its offer.
     pub fn take(&self, line: VerdictLine) -> Taken {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (line.record_id, line.round);
+        let key = (line.record_id, line.round.get());
         let Some(queue) = state.waiting.get_mut(&key) else { return Taken::NobodyAsked };
         let sender = queue.pop_front();
         if queue.is_empty() {

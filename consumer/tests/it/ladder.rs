@@ -71,7 +71,7 @@ fn what_models_commonly_get_wrong_is_mended_and_named() {
     ];
     let answers: Vec<String> = cases.iter().map(|(answer, _, _)| (*answer).to_owned()).collect();
     let provider = Provider::start(move |call, _| {
-        let slot: usize = call.user().split('p').nth(2).unwrap()[..1].parse().unwrap();
+        let slot: usize = call.user().split('p').nth(1).unwrap()[..1].parse().unwrap();
         Say::Content(answers[slot].clone())
     });
     let mut requests = Vec::new();

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::helpers::{Consumer, Provider, Say, command, kinds, of_kind, request, texts, title};
 
@@ -19,7 +19,7 @@ fn gated() -> (Provider, Sender<()>) {
 #[test]
 fn a_cancelled_job_gets_no_more_calls_but_keeps_what_was_paid_for() {
     let (provider, open) = gated();
-    let mut consumer = Consumer::start(&["--concurrency", "1"], &[]);
+    let mut consumer = Consumer::start(&["--concurrency", "1", "--prefetch", "9"], &[]);
     consumer.send(&request(&provider.url, "j1", 0, 1));
     provider.wait_for(1);
     consumer.send(&request(&provider.url, "j1", 1, 1));
@@ -117,15 +117,4 @@ fn when_the_reader_of_its_output_dies_it_makes_no_further_call() {
     assert_eq!(status.code(), Some(1), "it ends while its input is open and a call is in flight");
     drop(open);
     assert_eq!(provider.calls().len(), 1);
-}
-
-#[test]
-fn a_fault_of_one_request_leaves_the_others_alone() {
-    let provider = Provider::start(|_, _| Say::Content(title("Green tea")));
-    let mut deep = request(&provider.url, "j1", 0, 1);
-    let nested = (0..100).fold(json!({"type": "string"}), |inner, _| json!({"anyOf": [inner]}));
-    deep["columns"][0]["json_schema"] = json!({"type": "array", "items": nested});
-    let lines: Vec<Value> = crate::helpers::run(&[], &[deep, request(&provider.url, "j1", 1, 1)]);
-    assert_eq!(of_kind(&lines, "settled").len(), 2);
-    assert_eq!(of_kind(&lines, "slot").len(), 2);
 }
