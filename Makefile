@@ -19,7 +19,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: ## .venv with the locked packages and, at the same time, the consumer; a second run is instant
-	@$(MAKE) -s -j2 .venv/.installed $(if $(wildcard consumer/src/main.rs),consumer/target/release/synthmill-consumer)
+	@$(MAKE) -s -j2 .venv/.installed consumer/target/release/synthmill-consumer
 
 demo: setup ## 200 support tickets from a shop's products, offline, with what they cost and where they are
 	@scripts/demo
@@ -37,10 +37,8 @@ check: setup ## what needs no test run: format, lints, types, generated files, l
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy
 	$(BIN)/python -m synthmill_schemas.export --check
-ifneq ($(wildcard consumer/src/main.rs),)
 	cargo fmt --check --manifest-path consumer/Cargo.toml
 	$(CARGO) clippy $(PROFILE) --all-targets -- -D warnings
-endif
 	$(BIN)/pytest --quiet tests/unit/repository
 
 fmt: setup ## formats, mends what lints can mend, writes the generated files
