@@ -96,6 +96,14 @@ def test_with_prefect_the_same_comes_out(tmp_path: Path, program: Program) -> No
     assert ran.summary["outputs"]
 
 
+def test_when_prefect_cannot_be_reached_the_job_is_done_without_it(tmp_path: Path) -> None:
+    program = Program(tmp_path / "home", {"PREFECT_API_URL": "http://127.0.0.1:9/api"})
+    ran = program.run("run", write(tmp_path, "r.yaml", NOTES), "--model", "offline/fake-1", "-n", "5", "--json")
+    assert ran.code == 0, ran.err
+    assert "going on without it" in ran.err
+    assert len(ran.summary["outputs"]) == 4
+
+
 def test_without_json_stdout_holds_the_summary_and_stderr_the_way_there(tmp_path: Path, program: Program) -> None:
     ran = program.run("run", write(tmp_path, "r.yaml", NOTES), "--model", "offline/fake-1", "-n", "5", "--direct")
     assert ran.code == 0, ran.err

@@ -4,7 +4,7 @@ import json
 import sys
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.theme import Theme
 
 THEME = Theme(
@@ -31,6 +31,18 @@ def out() -> Console:
 def err() -> Console:
     """Stderr, for progress, notices and errors."""
     return _console(sys.stderr)
+
+
+def show(renderable: RenderableType) -> None:
+    """A result on stdout; in a file or a pipe without the blanks that fill lines up on a terminal."""
+    console = out()
+    if console.is_terminal:
+        console.print(renderable, soft_wrap=True)
+        return
+    with console.capture() as capture:
+        console.print(renderable, soft_wrap=True)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
+    sys.stdout.flush()
 
 
 def print_json(value: object, *, indent: int | None = 2) -> None:

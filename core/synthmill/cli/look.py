@@ -1,8 +1,10 @@
 """What the command line looks up in the store besides a job's status."""
 
 from datetime import datetime
+from pathlib import Path
 
 from synthmill.cli import words
+from synthmill.jobs.advance import TERMINAL_STATES
 from synthmill.jobs.documents import jobs_of
 from synthmill.jobs.status import Status
 from synthmill.ports.records import Collection, Place, Query, Range, Where
@@ -13,7 +15,8 @@ from synthmill_schemas.ledger import RejectDocument
 
 _WARNINGS_LOOKED_AT = 20  # those of other jobs are among them
 _EXAMPLES = 3
-_EXAMPLE_CHARACTERS = 160
+_EXAMPLE_CHARACTERS = 240
+_ENDINGS = frozenset(f"job.{state}" for state in TERMINAL_STATES)  # the summary says these
 
 
 async def last_warning(services: Services, tenant: str, job_id: str, since: datetime) -> EventDocument | None:
@@ -25,7 +28,8 @@ async def last_warning(services: Services, tenant: str, job_id: str, since: date
     where: Where = {"level": levels, "at": Range(low=moment)}
     page = await services.store.search(place, Query(where, sort="-at", limit=_WARNINGS_LOOKED_AT))
     events = (EventDocument.model_validate(hit.document) for hit in page.hits)
-    return next((event for event in events if event.job_id in (job_id, None)), None)
+    ours = (event for event in events if event.job_id in (job_id, None) and event.name not in _ENDINGS)
+    return next(ours, None)
 
 
 async def reject_examples(services: Services, status: Status, tenant: str) -> list[str]:
@@ -69,9 +73,12 @@ async def earlier_records(services: Services, tenant: str, dataset: str, job_id:
     return await services.store.count(place) - await services.store.count(place, {"job_id": job_id})
 
 
-async def notices(services: Services, job: JobDocument) -> list[str]:
-    """What a user may not expect of this folder before a job begins."""
+async def notices(services: Services, job: JobDocument, out: Path) -> list[str]:
+    """What a user may not expect of these folders before a job begins."""
     found = []
+    file = out / f"{job.dataset}.jsonl"
+    if file.exists() and not job.outputs:
+        found.append(f"{file} is there already, from another job; this one's files will replace it")
     earlier = await earlier_records(services, job.tenant, job.dataset, job.job_id)
     if earlier:
         found.append(

@@ -15,7 +15,7 @@ from synthmill.cli.interrupts import Interrupted, Interrupts, listening
 from synthmill.cli.look import notices, reject_examples
 from synthmill.cli.summary import as_json, summary
 from synthmill.cli.words import short
-from synthmill.errors import Retriable, SynthmillError
+from synthmill.errors import Retriable, SynthmillError, UserError
 from synthmill.jobs.status import Status, job_status
 from synthmill.services import Services, open_services
 from synthmill.settings import Settings
@@ -63,8 +63,17 @@ def default_out(dataset: str, job_id: str) -> Path:
     return Path("out") / f"{dataset}-{short(job_id)}"
 
 
+def check_out(folder: Path | None) -> None:
+    """Refuses a folder that cannot be written, before anything is paid."""
+    if folder is None:
+        return
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise UserError(f"{folder} cannot be written; choose another --out")
+
+
 async def _conducted(services: Services, course: Course, display: Display, interrupts: Interrupts) -> None:
-    for notice in await notices(services, course.job):
+    for notice in await notices(services, course.job, course.out):
         display.say(notice)
     display.show(await job_status(services.store, course.job.tenant, course.job.job_id), None)
     await conduct(services, course, display, interrupts)
@@ -79,7 +88,7 @@ async def _report(
     else:
         examples = await reject_examples(services, status, tenant)
         shown = summary(status, examples, reason=None if complaint else status.reason, stopped=failure is not None)
-        consoles.out().print(shown, soft_wrap=True)
+        consoles.show(shown)
     if failure is not None and not isinstance(failure, SynthmillError):
         raise failure
     if complaint is not None:

@@ -8,8 +8,8 @@ from synthmill_schemas.job import JobState
 
 STATE_WORDS = {
     JobState.CREATED: "staged",
-    JobState.PUBLISHING: "reading the input",
-    JobState.PUBLISHED: "reading the input",
+    JobState.PUBLISHING: "planning",
+    JobState.PUBLISHED: "planning",
     JobState.PLANNED: "generating",
     JobState.PAUSED: "paused",
     JobState.BLOCKED: "blocked",

@@ -136,7 +136,8 @@ def test_an_input_that_nothing_reads_is_refused(tmp_path: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize(
-    "option", ["--base-url=ftp://x", "--dataset=Not A Name", "--job-id=../up", "--records=0", "--model"]
+    "option",
+    ["--base-url=ftp://x", "--dataset=Not A Name", "--job-id=../up", "--records=0", "--model", "--out=recipe.yaml/x"],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, option: str) -> None:
     (tmp_path / "recipe.yaml").write_text(GOOD)

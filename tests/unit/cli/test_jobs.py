@@ -155,9 +155,20 @@ def test_earlier_records_and_unfinished_jobs_are_told_before_a_job_begins(home: 
         assert await earlier_records(services, TENANT, "colours", SECOND) == 4
         assert await earlier_records(services, TENANT, "colours", FIRST) == 1
         job = (await get_job(services.store, TENANT, FIRST)).document
-        told = " ".join(await notices(services, job))
+        told = " ".join(await notices(services, job, home / "out"))
         assert "1 record of earlier jobs" in told
         assert f"synthmill cancel {SECOND}" in told
+
+    with_store(home, look_up)
+
+
+def test_files_of_another_job_in_the_same_folder_are_told_before_they_are_replaced(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "colours.jsonl").touch()
+
+    async def look_up(services: EmbeddedServices) -> None:
+        await submit(services, JobOrder(TENANT, FIRST, recipe()))
+        (told,) = await notices(services, (await get_job(services.store, TENANT, FIRST)).document, tmp_path)
+        assert "will replace it" in told
 
     with_store(home, look_up)
 
@@ -165,7 +176,7 @@ def test_earlier_records_and_unfinished_jobs_are_told_before_a_job_begins(home: 
 def test_the_first_job_of_a_dataset_has_no_earlier_records(home: Path) -> None:
     async def look_up(services: EmbeddedServices) -> None:
         await submit(services, JobOrder(TENANT, FIRST, recipe()))
-        assert await notices(services, (await get_job(services.store, TENANT, FIRST)).document) == []
+        assert await notices(services, (await get_job(services.store, TENANT, FIRST)).document, home / "out") == []
 
     with_store(home, look_up)
 
@@ -178,6 +189,7 @@ def test_the_last_warning_is_the_newest_of_this_job_or_of_none(home: Path) -> No
             ("provider.unreachable", None, Level.WARNING),
             ("other.job", FIRST, Level.ERROR),
             ("progress", SECOND, Level.INFO),
+            ("job.failed", SECOND, Level.WARNING),
         ):
             await say(services.store, "consumer", name, "told", tenant=TENANT, job_id=job_id, level=level)
         event = await last_warning(services, TENANT, SECOND, started)
@@ -214,6 +226,6 @@ def test_examples_of_rejects_are_one_line_of_each_frequent_class(home: Path) -> 
         status = await job_status(services.store, TENANT, SECOND)
         examples = await reject_examples(services, status, TENANT)
         assert [example.split(":")[0] for example in examples] == ["schema slot 1", "parse slot 1"]
-        assert max(map(len, examples)) < 200
+        assert max(map(len, examples)) < 300
 
     with_store(home, look_up)

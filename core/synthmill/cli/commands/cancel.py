@@ -24,7 +24,7 @@ def cancel_command(job: str) -> None:
     require_jobs(settings)
     cancelled = asyncio.run(_cancel(settings, job))
     name = words.short(cancelled.job_id)
-    consoles.out().print(f"job {name} is cancelled; `synthmill resume {name}` would go on with it", soft_wrap=True)
+    consoles.show(f"job {name} is cancelled; `synthmill resume {name}` would go on with it")
 
 
 async def _cancel(settings: Settings, given: str) -> JobDocument:

@@ -31,9 +31,7 @@ def init_command(file: Path, out: Path, force: bool) -> None:
         click.echo(text, nl=False)
         return
     _write(out, text, force=force)
-    console = consoles.out()
-    console.print(f"{out} is written. Next:", soft_wrap=True)
-    console.print(f"  synthmill preview {quote(str(out))} --input {quote(str(file))}", soft_wrap=True)
+    consoles.show(f"{out} is written. Next:\n  synthmill preview {quote(str(out))} --input {quote(str(file))}")
 
 
 def _recipe(file: Path, shown: str) -> str:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from synthmill.cli import consoles, options
@@ -29,7 +28,6 @@ def logs_command(job: str, as_json: bool) -> None:
 
 
 async def _print(settings: Settings, given: str, *, as_json: bool) -> None:
-    console = consoles.out()
     async with open_services(settings) as services:
         job_id = await full_job_id(services, settings.tenant, given)
         number = 0
@@ -38,7 +36,7 @@ async def _print(settings: Settings, given: str, *, as_json: bool) -> None:
             if as_json:
                 consoles.print_json(event.model_dump(mode="json"), indent=None)
             else:
-                _print_event(console, event)
+                consoles.show(_line(event))
     if not number:
         consoles.err().print(f"nothing has happened to job {job_id} yet")
 
@@ -50,10 +48,9 @@ async def _events(services: Services, tenant: str, job_id: str) -> AsyncIterator
         yield EventDocument.model_validate(stored.document)
 
 
-def _print_event(console: Console, event: EventDocument) -> None:
+def _line(event: EventDocument) -> Text:
     at = event.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     style = _STYLES[event.level]
-    line = Text.assemble(
+    return Text.assemble(
         (f"{at}  {event.service:<9}", "quiet"), (f" {event.name}", style or "name"), "  ", event.message
     )
-    console.print(line, soft_wrap=True)

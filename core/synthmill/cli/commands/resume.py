@@ -21,13 +21,14 @@ def resume_command(job: str, out: Path | None, direct: bool, as_json: bool) -> i
     """
     from synthmill.cli.environment import load_settings
     from synthmill.cli.find import full_job_id, require_jobs
-    from synthmill.cli.session import Wishes, session
+    from synthmill.cli.session import Wishes, check_out, session
     from synthmill.jobs.documents import get_job
     from synthmill.jobs.rounds import resume
     from synthmill.jobs.status import job_status
     from synthmill.services import Services
     from synthmill_schemas.job import JobDocument
 
+    check_out(out)
     settings = load_settings()
     require_jobs(settings)
 

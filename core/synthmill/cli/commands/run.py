@@ -39,7 +39,7 @@ def run_command(
     """
     from synthmill.cli.environment import load_settings
     from synthmill.cli.recipe_file import compiled_recipe, require_inputs
-    from synthmill.cli.session import Wishes, default_out, session
+    from synthmill.cli.session import Wishes, check_out, default_out, session
     from synthmill.jobs.order import JobOrder, input_file, new_job_id
     from synthmill.jobs.submit import submit
     from synthmill.services import Services
@@ -48,6 +48,7 @@ def run_command(
     compiled = compiled_recipe(recipe, records=records, model=model, base_url=base_url, dataset=dataset)
     require_inputs(compiled, inputs)
     files = [input_file(path) for path in inputs]
+    check_out(out)
     settings = load_settings()
     job = job_id or new_job_id()
     folder = (out or default_out(compiled.recipe.name, job)).absolute()

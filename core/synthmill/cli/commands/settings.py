@@ -56,4 +56,4 @@ def settings_command(as_json: bool) -> None:
         table.add_row(
             Text(name, "name" if is_set else ""), Text(value, "cyan" if is_set else ""), Text(meaning, "quiet")
         )
-    consoles.out().print(table)
+    consoles.show(table)

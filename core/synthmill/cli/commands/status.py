@@ -51,7 +51,7 @@ async def _one(settings: Settings, given: str, *, watch: bool, as_json: bool) ->
             consoles.print_json(status_json(status))
             return
         examples = await reject_examples(services, status, settings.tenant)
-        consoles.out().print(summary(status, examples, reason=status.reason), soft_wrap=True)
+        consoles.show(summary(status, examples, reason=status.reason))
 
 
 async def _watch(services: Services, tenant: str, job_id: str) -> None:
@@ -71,7 +71,7 @@ async def _all(settings: Settings, limit: int, *, as_json: bool) -> None:
     if as_json:
         consoles.print_json({"jobs": [status_json(status) for _, status in jobs], "total": total})
     elif jobs:
-        consoles.out().print(_table(jobs))
+        consoles.show(_table(jobs))
         if total > len(jobs):
             consoles.err().print(
                 f"{words.counted(total - len(jobs), 'older job')} not shown; --limit {total} shows all"

@@ -24,4 +24,4 @@ def validate_command(recipe: Path, inputs: tuple[Path, ...]) -> None:
     target = compiled.recipe.target.records
     records = words.counted(target, "record") if target else f"{compiled.recipe.seeds.records_per_seed} per input row"
     files = f", {words.counted(len(inputs), 'input')} checked" if inputs else ""
-    consoles.out().print(f"{recipe}: good. {compiled.recipe.name}, {columns}, {records}{files}.", soft_wrap=True)
+    consoles.show(f"{recipe}: good. {compiled.recipe.name}, {columns}, {records}{files}.")

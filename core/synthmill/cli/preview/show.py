@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.text import Text
@@ -34,10 +34,10 @@ def report(preview: Preview, *, as_json: bool) -> int:
     if as_json:
         consoles.print_json(_json(preview, guess))
     else:
-        console = consoles.out()
+        width = min(_PANEL_WIDTH, consoles.out().width)
         for slot in preview.slots:
-            console.print(_panel(slot, preview.rejects, console))
-        console.print(_totals(preview, guess), soft_wrap=True)
+            consoles.show(_panel(slot, preview.rejects, width))
+        consoles.show(_totals(preview, guess))
     _complain(preview)
     return exit_code(preview.status, preview.failure)
 
@@ -53,7 +53,7 @@ def _json(preview: Preview, guess: Estimate | None) -> JsonObject:
     }
 
 
-def _panel(slot: SlotDocument, rejects: Sequence[RejectDocument], console: Console) -> RenderableType:
+def _panel(slot: SlotDocument, rejects: Sequence[RejectDocument], width: int) -> RenderableType:
     parts: list[RenderableType] = []
     if (given := list(_given(slot))) or slot.lineage:
         parts += [Text(_origin(slot.lineage), "quiet"), facts(given), Text()]
@@ -75,7 +75,7 @@ def _panel(slot: SlotDocument, rejects: Sequence[RejectDocument], console: Conso
         subtitle_align="right",
         border_style=style,
         padding=(1, 2),
-        width=min(_PANEL_WIDTH, console.width),
+        width=width,
     )
 
 
@@ -147,7 +147,7 @@ def _totals(preview: Preview, guess: Estimate | None) -> RenderableType:
         took = f"{guess.tokens:,} tokens in {words.counted(guess.calls, 'call')}"
         whole: Row = (
             f"all {guess.records:,}",
-            f"about {price}" if guess.cost_usd is not None else f"cost {price}",
+            f"about {price}" if guess.cost_usd else f"cost {price}",
             took,
         )
         parts = [facts([*rows, whole]), Text(), Text(_CAVEAT, "quiet")]
