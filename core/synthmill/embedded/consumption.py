@@ -13,7 +13,7 @@ from synthmill.embedded.database import Database
 from synthmill.embedded.leases import Leased, Moment
 from synthmill.embedded.owners import Owner
 from synthmill.embedded.reaper import Reaper
-from synthmill.embedded.sqlite import Connection
+from synthmill.embedded.sqlite import Connection, Durability
 from synthmill.errors import BrokerUnavailable, SynthmillError
 from synthmill.ports.broker import Delivery, Queue, Settlement
 
@@ -184,7 +184,8 @@ class SqliteConsumption:
             logger.warning("giving back the deliveries of %s failed, others will notice: %s", self._queue, error)
 
     async def _write(self, work: Callable[[Connection], T], after: Callable[[], None] | None = None) -> T:
-        return await self._database.write(work, after=after, unavailable=BrokerUnavailable)
+        # what a power cut takes of these only brings a message again; a settlement with results is in their transaction
+        return await self._database.write(work, after=after, unavailable=BrokerUnavailable, durability=Durability.KILL)
 
 
 def _settle(

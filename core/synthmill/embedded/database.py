@@ -1,8 +1,9 @@
 """The one SQLite file of the embedded profile, shared by its broker, its record store and other processes.
 
-Durability: WAL with synchronous=FULL, so that what was confirmed survives a power cut. Writes that wait at the same
-moment share one commit, and with it one wait for the disk. Writes go through one connection in a thread of its own,
-reads outside a transaction through a second one, so that a long search never holds up the broker.
+What was confirmed survives a power cut: a commit waits for the disk, unless all of its writes say that surviving a
+kill is enough. Writes that wait at the same moment share one commit, and with it one wait. Writes go through one
+connection in a thread of its own, reads outside a transaction through a second one, so that a long search never holds
+up the broker.
 
 The file must lie on a local disk: WAL works through shared memory, which network folders do not have.
 """
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from synthmill.embedded import sqlite
-from synthmill.embedded.sqlite import Connection, Work
+from synthmill.embedded.sqlite import Connection, Durability, Work
 from synthmill.embedded.wakeups import Wakeups
 from synthmill.errors import Retriable, StoreUnavailable
 
@@ -34,6 +35,7 @@ class _Waiting:
     work: Work[Any]
     after: After | None
     unavailable: type[Retriable]
+    durability: Durability
     outcome: asyncio.Future[Any]
     taken: bool = False
 
@@ -92,18 +94,25 @@ class Database:
             await finished(asyncio.ensure_future(self._commit()))
 
     async def write(
-        self, work: Work[T], *, after: After | None = None, unavailable: type[Retriable] = StoreUnavailable
+        self,
+        work: Work[T],
+        *,
+        after: After | None = None,
+        unavailable: type[Retriable] = StoreUnavailable,
+        durability: Durability = Durability.POWER_CUT,
     ) -> T:
         """Runs `work` in the task's transaction, or in one of its own and then durable on return.
 
-        `after` is called once it is committed. A `work` that raises leaves no trace.
+        `after` is called once it is committed. A `work` that raises leaves no trace. `durability` is for a commit of
+        its own; it may be higher, never lower.
         """
         if self._owner is asyncio.current_task():
             result = await self._writer.run(lambda connection: sqlite.in_savepoint(connection, work), unavailable)
             if after is not None:
                 self._after.append(after)
             return result
-        waiting = _Waiting(work, after, unavailable, asyncio.get_running_loop().create_future())
+        outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(work, after, unavailable, durability, outcome)
         self._waiting.append(waiting)
         try:
             async with self._lock:
@@ -113,7 +122,7 @@ class Database:
             if not waiting.taken:
                 self._waiting.remove(waiting)
             raise
-        return await finished(waiting.outcome)
+        return await finished(outcome)
 
     async def read(self, work: Work[T], *, unavailable: type[Retriable] = StoreUnavailable) -> T:
         """Runs a `work` that only reads; it sees the task's own transaction, else what is committed."""
@@ -138,8 +147,10 @@ class Database:
         for waiting in batch:
             waiting.taken = True
         works = [waiting.work for waiting in batch]
+        power_cut = any(waiting.durability is Durability.POWER_CUT for waiting in batch)
+        durability = Durability.POWER_CUT if power_cut else Durability.KILL
         try:
-            outcomes = await self._writer.raw(lambda connection: sqlite.in_one_commit(connection, works))
+            outcomes = await self._writer.raw(lambda connection: sqlite.in_one_commit(connection, works, durability))
         except Exception as error:  # noqa: BLE001 - told to each who waits
             outcomes = [sqlite.Failed(error)] * len(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):

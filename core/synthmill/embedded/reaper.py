@@ -8,7 +8,7 @@ from typing import TypeVar
 from synthmill.embedded import leases, owners
 from synthmill.embedded.database import Database
 from synthmill.embedded.leases import Look, Moment
-from synthmill.embedded.sqlite import Connection, Work
+from synthmill.embedded.sqlite import Connection, Durability, Work
 from synthmill.errors import BrokerUnavailable
 from synthmill.ports.broker import Queue, QueueDepth
 
@@ -52,7 +52,7 @@ class Reaper:
             for owner in dead:
                 owners.forget(self.folder, owner)
 
-        await self._database.write(take_back, after=tell, unavailable=BrokerUnavailable)
+        await self._database.write(take_back, after=tell, unavailable=BrokerUnavailable, durability=Durability.KILL)
 
     async def _read(self, work: Work[T]) -> T:
         return await self._database.read(work, unavailable=BrokerUnavailable)

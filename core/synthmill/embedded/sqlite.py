@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +37,13 @@ _UNUSABLE = {
 }
 
 
+class Durability(StrEnum):
+    """What a commit survives; the values are SQLite's. Each makes durable all that was committed before it."""
+
+    POWER_CUT = "FULL"  # waits for the disk
+    KILL = "NORMAL"  # in the hands of the operating system: outlives every process, not the machine
+
+
 class DatabaseUnusable(UserError):
     """The file cannot serve: damaged, foreign, made by a newer program, or not ours to write."""
 
@@ -48,14 +56,11 @@ class Failed:
 
 
 def connect(path: Path) -> Connection:
-    """A connection as every part of the profile wants it: transactions are ours to begin, foreign writers waited for.
-
-    synchronous=FULL makes each commit wait for the disk; `fullfsync` does the same where fsync alone does not (macOS).
-    """
+    """A connection as every part of the profile wants it: we begin transactions, and wait for foreign ones."""
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")
+        _set_durability(connection, Durability.POWER_CUT)
+        connection.execute("PRAGMA fullfsync = ON")  # macOS: waiting for the disk needs more than fsync there
     except BaseException:
         connection.close()
         raise
@@ -96,9 +101,14 @@ def _migrate(connection: Connection, path: Path) -> None:
             raise
 
 
-def begin(connection: Connection) -> None:
+def begin(connection: Connection, durability: Durability = Durability.POWER_CUT) -> None:
     """Takes the write lock at once, so that a transaction never fails half-way because another process wrote."""
+    _set_durability(connection, durability)
     connection.execute("BEGIN IMMEDIATE")
+
+
+def _set_durability(connection: Connection, durability: Durability) -> None:
+    connection.execute(f"PRAGMA synchronous = {durability}")
 
 
 def commit(connection: Connection) -> None:
@@ -129,9 +139,9 @@ def in_savepoint(connection: Connection, work: Work[T]) -> T:
     return result
 
 
-def in_one_commit(connection: Connection, works: Sequence[Work[Any]]) -> list[Any]:
+def in_one_commit(connection: Connection, works: Sequence[Work[Any]], durability: Durability) -> list[Any]:
     """Runs all in one transaction and answers each result, or `Failed` for one that raised."""
-    begin(connection)
+    begin(connection, durability)
     try:
         outcomes = [_attempt(connection, work) for work in works]
         commit(connection)

@@ -8,7 +8,7 @@ import pytest
 
 from synthmill.embedded import Database
 from synthmill.embedded.database import finished
-from synthmill.embedded.sqlite import Connection, Work
+from synthmill.embedded.sqlite import Connection, Durability, Work
 from synthmill.errors import StoreUnavailable
 
 
@@ -132,6 +132,21 @@ async def test_writes_that_wait_together_succeed_and_fail_each_for_itself(databa
     outcomes = await asyncio.gather(*(database.write(work) for work in works), return_exceptions=True)
     assert [isinstance(outcome, RuntimeError) for outcome in outcomes] == [number % 5 == 0 for number in range(50)]
     assert notes(path) == [str(number) for number in range(50) if number % 5]
+
+
+async def test_a_commit_waits_for_the_disk_unless_all_its_writes_can_do_without(database: Database) -> None:
+    def level(connection: Connection) -> int:
+        (number,) = connection.execute("PRAGMA synchronous").fetchone()
+        return int(number)
+
+    normal, full = 1, 2
+    assert await database.write(level, durability=Durability.KILL) == normal
+    assert await database.write(level) == full
+    together = [database.write(level, durability=durability) for durability in (Durability.KILL, *Durability)]
+    assert await asyncio.gather(*together) == [full] * 3
+    assert await database.write(level, durability=Durability.KILL) == normal
+    async with database.transaction():
+        assert await database.write(level, durability=Durability.KILL) == full
 
 
 async def test_after_a_commit_and_only_then_the_callback_runs(database: Database, path: Path) -> None:
