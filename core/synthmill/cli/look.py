@@ -45,15 +45,19 @@ async def reject_examples(services: Services, status: Status, tenant: str) -> li
 
 
 def _example(reject: RejectDocument) -> str:
-    place = ""
-    if reject.slot is not None:
-        place = f" slot {reject.slot}"
-    elif reject.lineage is not None:
-        line = f" line {reject.lineage.line}" if reject.lineage.line else f" row {reject.lineage.row}"
-        place = f" {reject.lineage.source}{line}"
     reason = " ".join(reject.reason.split())
     cut = reason if len(reason) <= _EXAMPLE_CHARACTERS else reason[: _EXAMPLE_CHARACTERS - 1] + "…"
-    return f"{reject.reject_class}{place}: {cut}"
+    return " ".join(part for part in (reject.reject_class.value, reject_place(reject)) if part) + f": {cut}"
+
+
+def reject_place(reject: RejectDocument) -> str:
+    """The slot of a rejected try, or the place of a bad row in its file."""
+    if reject.slot is not None:
+        return f"slot {reject.slot}"
+    if reject.lineage is None:
+        return ""
+    at = f"line {reject.lineage.line}" if reject.lineage.line else f"row {reject.lineage.row}"
+    return f"{reject.lineage.source} {at}"
 
 
 async def unfinished_jobs(services: Services, tenant: str) -> list[JobDocument]:

@@ -121,5 +121,11 @@ def _rows(view: View) -> list[tuple[str, str, str]]:
     if status.exhausted or status.parked:
         rows.append(("unfilled", f"{status.exhausted:,} exhausted, {status.parked:,} parked", ""))
     if bad_rows(status):
-        rows.append(("input", f"{words.counted(bad_rows(status), 'row')} left out", "unusable, see synthmill logs"))
+        rows.append(
+            (
+                "input",
+                f"{words.counted(bad_rows(status), 'row')} left out",
+                f"see synthmill logs {words.short(status.job_id)} --rejects",
+            )
+        )
     return [*rows, ("cost", *cost(status))]

@@ -82,13 +82,14 @@ def _steps(status: Status) -> list[tuple[str, str]]:
     if status.state is JobState.COMPLETED:
         jsonl = [shown_path(output.path) for output in status.outputs if output.format == "jsonl"]
         return [(f"head -n 3 {jsonl[0]}", "look at some")] if jsonl else []
-    steps = []
+    steps: list[tuple[str, str]] = []
     still_open = status.requested - status.accepted - status.parked
     if still_open or not status.requested:
         what = f"tries the {words.counted(still_open, 'open slot')} only" if still_open else "goes on with the input"
         steps.append((f"synthmill resume {job}", what))
-    if status.rejects_by_class or status.state is JobState.BLOCKED:
-        steps.append((f"synthmill logs {job}", "what happened, in order"))
+    steps.append((f"synthmill logs {job}", "what happened, in order"))
+    if status.rejects_by_class:
+        steps.append((f"synthmill logs {job} --rejects", "every rejected try and why"))
     if status.state is JobState.FAILED:
         steps.append(("synthmill preview RECIPE", "after a change to the recipe: see a few first"))
     return steps

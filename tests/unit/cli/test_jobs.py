@@ -23,6 +23,7 @@ from synthmill_schemas.base import now
 from synthmill_schemas.event import Level
 from synthmill_schemas.job import JobState
 from synthmill_schemas.ledger import RejectDocument
+from synthmill_schemas.seed import Lineage
 from synthmill_schemas.slot import RejectClass
 from tests.support.jobs import TENANT, accepted, exhausted, recipe, store_slots
 
@@ -200,32 +201,47 @@ def test_the_last_warning_is_the_newest_of_this_job_or_of_none(home: Path) -> No
     with_store(home, look_up)
 
 
-def test_examples_of_rejects_are_one_line_of_each_frequent_class(home: Path) -> None:
-    def reject(number: int, class_: RejectClass, reason: str) -> Write:
-        document = RejectDocument(
-            dataset="colours",
-            job_id=SECOND,
-            reject_id=f"{SECOND}-1-{number}",
-            slot=1,
-            round=1,
-            attempt=number,
-            reject_class=class_,
-            reason=reason,
-        )
-        return Write(Place(TENANT, Collection.REJECTS), document.reject_id, document.model_dump(mode="json"))
+def reject(number: int, class_: RejectClass, reason: str, slot: int | None = 1) -> Write:
+    document = RejectDocument(
+        dataset="colours",
+        job_id=SECOND,
+        reject_id=f"{SECOND}-1-{number}",
+        slot=slot,
+        round=1,
+        attempt=number,
+        reject_class=class_,
+        reason=reason,
+        lineage=None if slot else Lineage(source="tints.csv", sha256="0" * 64, row=2, line=3),
+    )
+    return Write(Place(TENANT, Collection.REJECTS), document.reject_id, document.model_dump(mode="json"))
 
+
+async def some_rejects(services: EmbeddedServices) -> None:
+    await begin(services, SECOND)
+    await services.store.bulk(
+        [
+            reject(1, RejectClass.SCHEMA, "mood:\n  missing"),
+            reject(2, RejectClass.SCHEMA, "mood: " + "x" * 500),
+            reject(3, RejectClass.INPUT, "3 fields where the header has 2", slot=None),
+        ]
+    )
+
+
+def test_examples_of_rejects_are_one_line_of_each_frequent_class(home: Path) -> None:
     async def look_up(services: EmbeddedServices) -> None:
-        await begin(services, SECOND)
-        await services.store.bulk(
-            [
-                reject(1, RejectClass.SCHEMA, "mood:\n  missing"),
-                reject(2, RejectClass.SCHEMA, "mood: " + "x" * 500),
-                reject(3, RejectClass.PARSE, "not JSON"),
-            ]
-        )
-        status = await job_status(services.store, TENANT, SECOND)
-        examples = await reject_examples(services, status, TENANT)
-        assert [example.split(":")[0] for example in examples] == ["schema slot 1", "parse slot 1"]
+        await some_rejects(services)
+        examples = await reject_examples(services, await job_status(services.store, TENANT, SECOND), TENANT)
+        assert [example.split(":")[0] for example in examples] == ["schema slot 1", "input tints.csv line 3"]
         assert max(map(len, examples)) < 300
 
     with_store(home, look_up)
+
+
+def test_logs_can_list_every_reject_with_its_place(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_store(home, some_rejects)
+    assert main(["logs", SECOND, "--rejects"]) == 0
+    shown = capsys.readouterr().out
+    assert "input     tints.csv line 3  3 fields where the header has 2" in shown
+    assert "x" * 500 in shown
+    assert main(["logs", SECOND, "--rejects", "--json"]) == 0
+    assert len([json.loads(line) for line in capsys.readouterr().out.splitlines()]) == 3

@@ -1,7 +1,7 @@
-"""`synthmill logs`: the events of a job in the order in which they happened."""
+"""`synthmill logs`: the events of a job, or its rejects, in the order in which they happened."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from datetime import datetime
 
 import click
 from rich.text import Text
@@ -9,48 +9,59 @@ from rich.text import Text
 from synthmill.cli import consoles, options
 from synthmill.cli.environment import load_settings
 from synthmill.cli.find import full_job_id, require_jobs
-from synthmill.ports.records import Collection, Place
-from synthmill.services import Services, open_services
+from synthmill.cli.look import reject_place
+from synthmill.ports.records import Collection, Document, Place
+from synthmill.services import open_services
 from synthmill.settings import Settings
 from synthmill_schemas.event import EventDocument, Level
+from synthmill_schemas.ledger import RejectDocument
 
-_STYLES = {Level.DEBUG: "quiet", Level.INFO: "", Level.WARNING: "doubt", Level.ERROR: "bad"}
+_STYLES = {Level.DEBUG: "dim", Level.INFO: "name", Level.WARNING: "doubt", Level.ERROR: "bad"}
 
 
 @click.command("logs")
 @options.job_argument
-@click.option("as_json", "--json", is_flag=True, help="one event a line, as JSON")
-def logs_command(job: str, as_json: bool) -> None:
+@click.option("--rejects", is_flag=True, help="every rejected try and every row left out, instead of events")
+@click.option("as_json", "--json", is_flag=True, help="one document a line, as JSON")
+def logs_command(job: str, rejects: bool, as_json: bool) -> None:
     """Show what happened to JOB: each event with its time, service and name."""
     settings = load_settings()
     require_jobs(settings)
-    asyncio.run(_print(settings, job, as_json=as_json))
+    shown = asyncio.run(_print(settings, job, Collection.REJECTS if rejects else Collection.EVENTS, as_json=as_json))
+    if not shown:
+        consoles.err().print("nothing was rejected" if rejects else "nothing has happened yet")
 
 
-async def _print(settings: Settings, given: str, *, as_json: bool) -> None:
+async def _print(settings: Settings, given: str, collection: Collection, *, as_json: bool) -> int:
+    """Prints line by line, so that any number takes little memory; answers how many there were."""
+    place, shown = Place(settings.tenant, collection), 0
     async with open_services(settings) as services:
         job_id = await full_job_id(services, settings.tenant, given)
-        number = 0
-        async for event in _events(services, settings.tenant, job_id):
-            number += 1
+        await services.store.visible(place)
+        async for stored in services.store.scan(place, {"job_id": job_id}, sort="at"):
+            shown += 1
             if as_json:
-                consoles.print_json(event.model_dump(mode="json"), indent=None)
+                consoles.print_json(stored.document, indent=None)
             else:
-                consoles.show(_line(event))
-    if not number:
-        consoles.err().print(f"nothing has happened to job {job_id} yet")
+                consoles.show(_line(collection, stored.document))
+    return shown
 
 
-async def _events(services: Services, tenant: str, job_id: str) -> AsyncIterator[EventDocument]:
-    place = Place(tenant, Collection.EVENTS)
-    await services.store.visible(place)
-    async for stored in services.store.scan(place, {"job_id": job_id}, sort="at"):
-        yield EventDocument.model_validate(stored.document)
-
-
-def _line(event: EventDocument) -> Text:
-    at = event.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    style = _STYLES[event.level]
+def _line(collection: Collection, document: Document) -> Text:
+    if collection is Collection.EVENTS:
+        event = EventDocument.model_validate(document)
+        return Text.assemble(
+            _at(event.at), (f"{event.service:<9} ", "quiet"), (event.name, _STYLES[event.level]), "  ", event.message
+        )
+    reject = RejectDocument.model_validate(document)
     return Text.assemble(
-        (f"{at}  {event.service:<9}", "quiet"), (f" {event.name}", style or "name"), "  ", event.message
+        _at(reject.at),
+        (f"{reject.reject_class:<9} ", "doubt"),
+        (reject_place(reject), "name"),
+        "  ",
+        " ".join(reject.reason.split()),
     )
+
+
+def _at(moment: datetime) -> tuple[str, str]:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S  "), "quiet"
