@@ -4,11 +4,15 @@
 - `settings`   one tree of settings for every service, from `SYNTHMILL_…` variables
 - `recipes/`   the recipe compiler: YAML or JSON to a checked `CompiledRecipe`
 - `planning/`  slots, attribute tuples and generation requests
-- `jobs/`      submit, rounds, reconcile, status, check and export of one job
+- `jobs/`      submit, rounds, status, check and export of one job
 - `ports/`     the three ports: object store, broker, record store
+- `services`   the ports of a profile, opened together
 - `embedded/`  their adapters for one folder on one machine
+- `stack/`     their adapters for real servers
 - `bridge/`    from the lease queue to `synthmill-consumer --stdio` and back
+- `supervisor/` the services of one command as child processes; `lifecycle` how a service stops
 - `cli/`       the command line
+- `errors`, `logs`, `object_keys`   what all of them use
 """
 
 __version__ = "0.1.0"
