@@ -1,14 +1,13 @@
 """A lane: one consumer child, the requests inside it, and the loop that writes down its answers."""
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from synthmill.bridge.child import Child
 from synthmill.bridge.intake import Feed, JobKey
 from synthmill.bridge.results import Batch, apply
 from synthmill.embedded.database import Database
-from synthmill.errors import SynthmillError
 from synthmill.jobs.documents import Changes, change_job
 from synthmill.ports.broker import Consumption, Delivery
 from synthmill.ports.records import Document, RecordStore
@@ -18,8 +17,12 @@ from synthmill_schemas.stdio import CancelLine, SettleOutcome
 _BATCH_LINES = 500  # in one transaction; more would only make verdicts wait
 
 
-class ChildCrashed(SynthmillError):
-    """The consumer ended while requests were inside it."""
+class Fed(Enum):
+    """What became of a request that was handed to a lane."""
+
+    INSIDE = auto()
+    TWICE = auto()  # this very request is inside already
+    CLOSED = auto()  # the child has ended: try another lane
 
 
 @dataclass(slots=True)
@@ -39,6 +42,7 @@ class Lane:
     _inside: dict[str, _Inside] = field(default_factory=dict)
     _lines: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(_BATCH_LINES * 2))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _closed: bool = False
 
     @property
     def jobs(self) -> set[JobKey]:
@@ -50,14 +54,20 @@ class Lane:
         """What is unsettled."""
         return [inside.delivery for inside in self._inside.values()]
 
-    def holds(self, request_id: str) -> bool:
-        """Whether this very request is inside already."""
-        return request_id in self._inside
+    @property
+    def closed(self) -> bool:
+        """Whether the child has ended."""
+        return self._closed
 
-    async def feed(self, delivery: Delivery, feed: Feed) -> None:
+    async def feed(self, delivery: Delivery, feed: Feed) -> Fed:
         """Hands a request to the child."""
+        if self._closed:
+            return Fed.CLOSED
+        if feed.request_id in self._inside:
+            return Fed.TWICE
         self._inside[feed.request_id] = _Inside(delivery, feed)
         await self.child.send(feed.line)
+        return Fed.INSIDE
 
     async def cancel(self, job: JobKey, through_round: int) -> None:
         """Tells the child to make no further calls for the job in rounds up to this one."""
@@ -65,23 +75,22 @@ class Lane:
         await self.child.send(line.model_dump_json().encode())
 
     async def empty(self) -> None:
-        """Returns when nothing is inside."""
-        while self._inside:
+        """Returns when nothing is inside, or when the child has ended."""
+        while self._inside and not self._closed:
             self._changed.clear()
             await self._changed.wait()
 
     async def run(self) -> None:
-        """Serves the child until it ends; raises `ChildCrashed` when requests were still inside."""
+        """Serves the child until it ends; what is in `deliveries` then was not finished."""
         reading = asyncio.create_task(self._read())
         try:
             while (lines := await self._next_batch()) is not None:
                 await self._apply(lines)
         finally:
+            self._closed = True
+            self._changed.set()
             reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await reading
-        if self._inside:
-            raise ChildCrashed(f"synthmill-consumer ended with {len(self._inside)} requests inside")
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _read(self) -> None:
         try:

@@ -2,12 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from contextlib import suppress
 
-from synthmill.bridge.child import running_child
+from synthmill.bridge.child import Child, running_child
 from synthmill.bridge.intake import Drop, Feed, JobViews, Unreadable, take_in
-from synthmill.bridge.lane import ChildCrashed, Lane
+from synthmill.bridge.lane import Fed, Lane
 from synthmill.bridge.watch import watch_jobs
 from synthmill.embedded import EmbeddedServices
 from synthmill.ports.broker import EVIDENCE_PREFIX, Consumption, Delivery, Queue, Settlement
@@ -34,10 +32,9 @@ class Bridge:
         self._services = services
         self._views = JobViews(services.store)
         self._alone = asyncio.Semaphore(_ALONE_AT_A_TIME)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._main: Lane | None = None
-        self._failure: BaseException | None = None
+        self._opened = asyncio.Condition()
 
     def stop(self) -> None:
         """Takes nothing more; lets what is in flight end."""
@@ -47,59 +44,26 @@ class Bridge:
         """Returns after `stop`, when the children have ended and what they did not finish is back in the queue."""
         prefetch = self._services.settings.consumer.prefetch
         async with self._services.broker.consume(Queue.GENERATION, prefetch=prefetch) as consumption:
-            stopper = asyncio.create_task(self._stop_taking(consumption))
             try:
-                while not self._stopping.is_set():
-                    await self._serve(consumption)
-            finally:
-                stopper.cancel()
-                for task in self._tasks:
-                    task.cancel()
-                await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._failure is not None:
-            raise self._failure
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._stop_taking(consumption))
+                    tasks.create_task(self._serve_main(consumption))
+                    tasks.create_task(self._take_all(consumption, tasks))
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
 
     async def _stop_taking(self, consumption: Consumption) -> None:
         await self._stopping.wait()
         consumption.stop()
-        if self._main is not None:
-            self._main.child.drain()
 
-    async def _serve(self, consumption: Consumption) -> None:
-        """One life of the main child; when it crashes its requests come again, each alone."""
-        settings, store = self._services.settings, self._services.store
-        async with running_child(settings) as child:
-            lane = self._main = Lane(self._services.database, store, consumption, child)
-            feeding = asyncio.create_task(self._feed(consumption, lane))
-            watching = asyncio.create_task(watch_jobs(lane, self._views))
-            serving = asyncio.create_task(lane.run())
-            try:
-                await asyncio.wait({feeding, watching, serving}, return_when=asyncio.FIRST_COMPLETED)
-                if feeding.done() and not feeding.exception():
-                    await self._finish(lane, serving)
-                for task in (feeding, watching, serving):
-                    if task.done():
-                        task.result()
-            except ChildCrashed as crash:
-                logger.warning("%s; they will be tried again, each alone", crash)
-                for delivery in lane.deliveries:
-                    await _retry_after_crash(consumption, delivery)
-            finally:
-                self._main = None
-                await _cancelled(feeding, watching, serving)
-
-    async def _finish(self, lane: Lane, serving: asyncio.Task[None]) -> None:
-        """The queue was stopped: the child drains, its last answers are written down."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        lane.child.drain()
-        with suppress(ChildCrashed):  # what is left inside goes back to the queue with the consumption
-            await serving
-
-    async def _feed(self, consumption: Consumption, lane: Lane) -> None:
+    async def _take_all(self, consumption: Consumption, tasks: asyncio.TaskGroup) -> None:
         async for delivery in consumption:
-            await self._take(consumption, lane, delivery)
+            await self._take(consumption, delivery, tasks)
+        child = (await self._lane()).child
+        child.drain()
+        await child.ended()
 
-    async def _take(self, consumption: Consumption, lane: Lane, delivery: Delivery) -> None:
+    async def _take(self, consumption: Consumption, delivery: Delivery, tasks: asyncio.TaskGroup) -> None:
         starts = await consumption.started(delivery)
         if _crashes(delivery) >= MAX_STARTS - 1:
             await _park(consumption, delivery, f"it began {starts} times, {_crashes(delivery)} times its consumer died")
@@ -112,41 +76,71 @@ class Bridge:
             case Unreadable(reason):
                 logger.warning("message %s is unreadable: %s", delivery.message.message_id, reason)
                 await consumption.settle(delivery, Settlement.RETRY, delay_seconds=_UNREADABLE_RETRY_SECONDS)
-            case Feed() as feed if lane.holds(feed.request_id):
-                await consumption.settle(delivery, Settlement.ACK)  # a chunk that was published twice
             case Feed() as feed if starts == 1:
-                await lane.feed(delivery, feed)
+                await self._feed_main(consumption, delivery, feed)
             case Feed() as feed:
-                self._spawn(self._serve_alone(consumption, delivery, feed))
+                tasks.create_task(self._serve_alone(consumption, delivery, feed))
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned_ended)
+    async def _feed_main(self, consumption: Consumption, delivery: Delivery, feed: Feed) -> None:
+        """Into the main lane, or into the next one if it closes in our hands."""
+        while True:
+            match await (await self._lane()).feed(delivery, feed):
+                case Fed.INSIDE:
+                    return
+                case Fed.TWICE:  # a chunk that was published twice
+                    await consumption.settle(delivery, Settlement.ACK)
+                    return
+                case Fed.CLOSED:
+                    continue
 
-    def _spawned_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._failure = task.exception()
-            self.stop()
+    async def _lane(self) -> Lane:
+        """The main lane, as soon as there is an open one."""
+        async with self._opened:
+            await self._opened.wait_for(lambda: self._main is not None and not self._main.closed)
+            if self._main is None:
+                raise RuntimeError("the main lane went while it was waited for")
+            return self._main
+
+    async def _open_main(self, lane: Lane) -> None:
+        async with self._opened:
+            self._main = lane
+            self._opened.notify_all()
+
+    async def _serve_main(self, consumption: Consumption) -> None:
+        """One main child after another; when one crashes its requests come again, each alone."""
+        while not self._stopping.is_set():
+            async with running_child(self._services.settings) as child:
+                lane = self._new_lane(consumption, child)
+                await self._open_main(lane)
+                await self._serve(lane)
+            if not self._stopping.is_set():
+                logger.warning("synthmill-consumer ended with %d requests inside", len(lane.deliveries))
+                for delivery in lane.deliveries:
+                    await _retry_after_crash(consumption, delivery)
 
     async def _serve_alone(self, consumption: Consumption, delivery: Delivery, feed: Feed) -> None:
         """Somebody began this message and did not end it: if it kills its consumer, it kills nobody else's work."""
         async with self._alone, running_child(self._services.settings) as child:
-            lane = Lane(self._services.database, self._services.store, consumption, child)
-            serving = asyncio.create_task(lane.run())
-            watching = asyncio.create_task(watch_jobs(lane, self._views))
+            lane = self._new_lane(consumption, child)
+            serving = asyncio.create_task(self._serve(lane))
             await lane.feed(delivery, feed)
-            emptied = asyncio.create_task(lane.empty())
-            try:
-                await asyncio.wait({serving, watching, emptied}, return_when=asyncio.FIRST_COMPLETED)
-                if serving.done():
-                    serving.result()
-            except ChildCrashed as crash:
-                logger.warning("message %s alone: %s", delivery.message.message_id, crash)
-                await _retry_after_crash(consumption, delivery)
-            finally:
-                await _cancelled(serving, watching, emptied)
+            await lane.empty()
+            await child.ended()
+            await serving
+        if lane.deliveries and not self._stopping.is_set():
+            logger.warning("message %s, alone, ended its consumer", delivery.message.message_id)
+            await _retry_after_crash(consumption, delivery)
+
+    async def _serve(self, lane: Lane) -> None:
+        """Returns when the child has ended; until then stops in jobs are passed on to it."""
+        watching = asyncio.create_task(watch_jobs(lane, self._views))
+        try:
+            await lane.run()
+        finally:
+            watching.cancel()
+
+    def _new_lane(self, consumption: Consumption, child: Child) -> Lane:
+        return Lane(self._services.database, self._services.store, consumption, child)
 
 
 def _crashes(delivery: Delivery) -> int:
@@ -161,9 +155,3 @@ async def _retry_after_crash(consumption: Consumption, delivery: Delivery) -> No
 
 async def _park(consumption: Consumption, delivery: Delivery, reason: str) -> None:
     await consumption.settle(delivery, Settlement.DEAD_LETTER, evidence={"reason": reason})
-
-
-async def _cancelled(*tasks: asyncio.Task[None]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
