@@ -37,10 +37,10 @@ async def objects(objects_at: At) -> AsyncIterator[ObjectStore]:
         yield store
 
 
-@pytest.fixture(params=BROKERS)
-def broker_at(request: pytest.FixtureRequest, tmp_path: Path) -> At:
+@pytest.fixture(params=adapters(BROKERS))
+def broker_at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[At]:
     """Where the broker under test lies."""
-    return At(request.param, str(tmp_path))
+    yield from _there(At(request.param, str(tmp_path)))
 
 
 @pytest.fixture

@@ -52,7 +52,10 @@ OBJECT_STORES: dict[str, Callable[[str], AbstractAsyncContextManager[ObjectStore
     "directory": _directory,
     "minio": stack.minio,
 }
-BROKERS: dict[str, Callable[[str], AbstractAsyncContextManager[Broker]]] = {"sqlite": _sqlite_broker}
+BROKERS: dict[str, Callable[[str], AbstractAsyncContextManager[Broker]]] = {
+    "sqlite": _sqlite_broker,
+    "rabbitmq": stack.rabbitmq,
+}
 SPECIAL_BROKERS: dict[str, Callable[[str], AbstractAsyncContextManager[Broker]]] = {
     "sqlite-short-leases": lambda location: _sqlite_broker(location, lease_seconds=0.5),
 }
@@ -63,7 +66,10 @@ RECORD_STORES: dict[str, Callable[[str], AbstractAsyncContextManager[RecordStore
     "sqlite-delayed": lambda location: _sqlite_store(location, visibility_delay=True),
 }
 
-REMOVERS: dict[str, Callable[[str], Awaitable[None]]] = {"minio": stack.remove_bucket}
+REMOVERS: dict[str, Callable[[str], Awaitable[None]]] = {
+    "minio": stack.remove_bucket,
+    "rabbitmq": stack.remove_queues,
+}
 """How a test's place on a server is taken away again; an embedded adapter's goes with its folder."""
 
 

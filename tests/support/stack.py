@@ -8,14 +8,20 @@ import hashlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from minio.deleteobjects import DeleteObject
 from pydantic import SecretStr
 
+from synthmill.embedded import Database, SqliteRecordStore
+from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
-from synthmill.settings import MinioSettings, Settings
+from synthmill.settings import MinioSettings, RabbitSettings, Settings
 from synthmill.stack.objects import MinioObjectStore
+from synthmill.stack.rabbitmq import RabbitBroker
+from synthmill.stack.rabbitmq.link import Link
+from synthmill.stack.rabbitmq.topology import Topology
 from tests.support.repository import ROOT
 
 WANTED = os.environ.get("SYNTHMILL_TEST_STACK") == "1"
@@ -61,3 +67,33 @@ async def remove_bucket(location: str) -> None:
     assert list(client.remove_objects(bucket, names)) == []
     client.remove_bucket(bucket)
     await store.close()
+
+
+def rabbit_settings(location: str) -> RabbitSettings:
+    """Queues of the test's own."""
+    return Settings().rabbitmq.model_copy(update={"prefix": f"{place(location)}."})
+
+
+@asynccontextmanager
+async def rabbitmq(location: str) -> AsyncIterator[Broker]:
+    """The broker there; its queues are declared."""
+    database = await Database.open(Path(location) / "starts.db")
+    broker = RabbitBroker(rabbit_settings(location), SqliteRecordStore(database))
+    try:
+        await broker.declare()
+        yield broker
+    finally:
+        await broker.close()
+        await database.close()
+
+
+async def remove_queues(location: str) -> None:
+    """Takes all queues away."""
+    settings = rabbit_settings(location)
+    topology = Topology.declared(settings.prefix)
+    link = Link(settings, "remover")
+    async with link.passing_channel() as channel:
+        for declaration in topology.declarations():
+            await channel.queue_delete(declaration.name)
+        await channel.exchange_delete(topology.census)
+    await link.close()

@@ -25,6 +25,7 @@ class Collection(StrEnum):
     CALLS = "calls"
     CLAIMS = "claims"
     REPORTS = "reports"
+    STARTS = "starts"  # how often handling a message began, for a broker that cannot note it on the message
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,74 @@
+"""One connection to RabbitMQ, opened when it is needed and opened anew when it was lost."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from synthmill.settings import RabbitSettings
+from synthmill.stack.rabbitmq.errors import told
+
+CONNECT_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
+
+
+class Link:
+    """A connection under a name that the broker shows; every caller gets the same one while it lives."""
+
+    def __init__(self, settings: RabbitSettings, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._connection: AbstractConnection | None = None
+        self._turn = asyncio.Lock()
+
+    async def connection(self) -> AbstractConnection:
+        """A living connection; `BrokerUnavailable` when none can be had."""
+        async with self._turn:
+            if self._connection is None or self._connection.is_closed:
+                with told("connecting to the broker"):
+                    self._connection = await self._connect()
+            return self._connection
+
+    async def channel(self, *, confirms: bool) -> AbstractChannel:
+        """An open channel; with `confirms` a publish returns when the broker has the message, or raises."""
+        connection = await self.connection()
+        with told("opening a channel"):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                channel = connection.channel(publisher_confirms=confirms, on_return_raises=confirms)
+                await channel.initialize()
+                return channel
+
+    @asynccontextmanager
+    async def passing_channel(self) -> AsyncIterator[AbstractChannel]:
+        """A channel for one purpose."""
+        channel = await self.channel(confirms=False)
+        try:
+            yield channel
+        finally:
+            await close(channel)
+
+    async def close(self) -> None:
+        """Closes the connection if there is one; the next caller would get a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await close(connection)
+
+    async def _connect(self) -> AbstractConnection:
+        settings = self._settings
+        return await aio_pika.connect(
+            str(settings.url),
+            heartbeat=settings.heartbeat_seconds,
+            timeout=CONNECT_SECONDS,
+            ssl_context=ssl.create_default_context(cafile=settings.ca_file) if settings.url.scheme == "amqps" else None,
+            client_properties={"connection_name": f"synthmill {self._name}"},
+        )
+
+
+async def close(resource: AbstractChannel | AbstractConnection) -> None:
+    """Closes it; one that is gone already, or does not answer any more, is closed enough."""
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await resource.close()
