@@ -17,7 +17,7 @@ use crate::llm::provider::Providers;
 use crate::pipeline::{self, Delivery, Outcome, Source};
 use crate::plan::Plans;
 use crate::shutdown::{Phase, Shutdown};
-use crate::stdio::{Admission, Limits, StdioSource, StdioStore, Verdicts, Writer, watch_stdout};
+use crate::stdio::{Admission, Control, Limits, StdioSource, StdioStore, Verdicts, Writer, watch_stdout};
 use crate::store::Store;
 use crate::telemetry;
 
@@ -55,10 +55,13 @@ async fn stdio(settings: Settings) -> Result<Ended, String> {
     stop_on_signals(&shutdown)?;
     watch_stdout(shutdown.clone());
     let writer = Writer::start(std::io::stdout(), shutdown.clone());
-    let (jobs, verdicts) = (Arc::new(Jobs::default()), Arc::new(Verdicts::default()));
-    let admission = match settings.admission {
-        AdmissionMode::Local => Admission::Local(Default::default()),
-        AdmissionMode::Ask => Admission::Ask(Arc::clone(&verdicts)),
+    let jobs = Arc::new(Jobs::default());
+    let (admission, verdicts) = match settings.admission {
+        AdmissionMode::Local => (Admission::Local(Default::default()), None),
+        AdmissionMode::Ask => {
+            let verdicts = Arc::new(Verdicts::default());
+            (Admission::Ask(Arc::clone(&verdicts)), Some(verdicts))
+        }
     };
     let desk = Arc::new(Desk {
         store: StdioStore { writer: writer.clone(), admission },
@@ -70,8 +73,8 @@ async fn stdio(settings: Settings) -> Result<Ended, String> {
         shutdown: shutdown.clone(),
     });
     let limits = Limits { prefetch: settings.prefetch };
-    let source =
-        StdioSource::start(BufReader::new(std::io::stdin()), &limits, writer.clone(), jobs, verdicts);
+    let control = Control { jobs, verdicts, shutdown: shutdown.clone() };
+    let source = StdioSource::start(BufReader::new(std::io::stdin()), &limits, writer.clone(), control);
     let ended = run_until_stopped(desk, source, settings.drain_within).await;
     if ended == Ended::Finished && tokio::time::timeout(FLUSH_WITHIN, writer.flush()).await.is_err() {
         return Ok(Ended::Aborted);

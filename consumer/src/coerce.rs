@@ -213,8 +213,10 @@ fn array(items: Vec<Value>, schema: &Value, root: &Value, repairs: &mut Repairs,
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    use super::*;
 
     fn coerced(value: Value, schema: &Value) -> (Value, Vec<String>) {
         let mut repairs = Repairs::default();
@@ -279,5 +281,34 @@ mod tests {
         assert_eq!(coerced(json!("1"), &circle).0, json!("1"));
         let list = json!({"type": "array", "items": {"$ref": "#"}});
         assert_eq!(coerced(json!(1), &list).0.to_string().matches('[').count(), DEEPEST);
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[a-zA-Z0-9 .#/-]{0,12}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            "type|enum|const|items|anyOf|oneOf|required|properties|additionalProperties|[$]ref|a|b",
+            "[a-z]{0,3}"
+        ];
+        leaf.prop_recursive(5, 40, 5, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                proptest::collection::hash_map(key.clone(), inner, 0..5)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_and_no_schema_make_it_panic(value in json(), schema in json()) {
+            coerced(value.clone(), &schema);
+            is_nullable(&schema, &schema);
+        }
     }
 }

@@ -8,6 +8,7 @@ use tracing::Level;
 use crate::llm::backoff::Backoff;
 use crate::llm::budget::BudgetSettings;
 use crate::llm::provider::CallSettings;
+use crate::text;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -62,6 +63,16 @@ By variable only:
   SYNTHMILL_LOG__LEVEL                          info  debug, info, warning or error; logs go to standard error
 
 Exit: 0 input used up or drained after SIGTERM, 1 the other side is gone, 2 wrong settings.";
+
+/// The program's arguments, without its name.
+pub fn arguments() -> impl Iterator<Item = String> {
+    std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned())
+}
+
+/// The variables that are text; others cannot be ours.
+pub fn variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+}
 
 /// Reads the settings from arguments (without the program's name) and variables.
 ///
@@ -191,16 +202,9 @@ impl Given {
 impl Settings {
     /// The settings for the log, without what may be a secret: user and password in an address.
     pub fn redacted(&self) -> String {
-        let shown = Self { gateway_url: without_user(&self.gateway_url), ..self.clone() };
+        let shown = Self { gateway_url: text::without_user(&self.gateway_url), ..self.clone() };
         format!("{shown:?}")
     }
-}
-
-fn without_user(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
-    let host = host.rsplit_once('@').map_or(host.to_owned(), |(_, host)| format!("***@{host}"));
-    path.map_or_else(|| format!("{scheme}://{host}"), |path| format!("{scheme}://{host}/{path}"))
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ impl<S: Store, J: JobView> Desk<S, J> {
         let event = EventDocument {
             version: V1,
             tenant: request.tenant.clone(),
-            event_id: format!("{name}-{}-{}-{:08x}", request.job_id, request.round, fastrand::u32(..)),
+            event_id: event_id(request, name),
             job_id: Some(request.job_id.clone()),
             service: Service::Consumer,
             name: name.to_owned(),
@@ -77,5 +77,14 @@ impl<S: Store, J: JobView> Desk<S, J> {
             at: Timestamp::now(),
         };
         self.store.note(vec![Fact::Event(Box::new(event))]).await
+    }
+}
+
+/// A job is blocked once a round, whoever says it; a provider's state can change any number of times.
+fn event_id(request: &GenerationRequest, name: &str) -> String {
+    let id = format!("{name}-{}-{}", request.job_id, request.round);
+    match name.starts_with("job.") {
+        true => id,
+        false => format!("{id}-{:08x}", fastrand::u32(..)),
     }
 }

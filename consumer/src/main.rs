@@ -7,7 +7,7 @@ use synthmill_consumer::config::{self, Command};
 use synthmill_consumer::telemetry;
 
 fn main() -> ExitCode {
-    let settings = match config::read(std::env::args().skip(1), std::env::vars()) {
+    let settings = match config::read(config::arguments(), config::variables()) {
         Ok(Command::Run(settings)) => settings,
         Ok(Command::Say(text)) => {
             println!("{text}");

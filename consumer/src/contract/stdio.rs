@@ -129,3 +129,53 @@ pub enum OutputLine {
     Event(Box<EventDocument>),
     Settled(Box<Settled>),
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_bad_request_is_still_told_by_its_ids() {
+        let mut json = testing::request_json();
+        json["slots"] = serde_json::json!([]);
+        let bad = read_line(json.to_string().as_bytes()).unwrap_err();
+        assert_eq!(
+            (bad.request_id.as_deref(), bad.job_id.as_ref().map(JobId::as_str)),
+            (Some("j1-1-0"), Some("j1"))
+        );
+        assert!(bad.reason.contains("the number of slots is 0"), "{}", bad.reason);
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_each_other_are_refused() {
+        for (field, value, says) in [
+            ("model", serde_json::json!(null), "model is missing"),
+            ("output", serde_json::json!(["nothing"]), "column nothing is neither"),
+            ("unique", serde_json::json!(["product", "price"]), "column price is neither"),
+            ("slots", serde_json::json!([{"slot": 1, "attributes": {"1": 1}}]), "is not a column name"),
+        ] {
+            let mut json = testing::request_json();
+            json[field] = value;
+            let bad = read_line(json.to_string().as_bytes()).unwrap_err();
+            assert!(bad.reason.contains(says), "{}", bad.reason);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_line(&bytes);
+        }
+
+        #[test]
+        fn no_damaged_request_makes_it_panic(at in 0.0f64..1.0, byte: u8) {
+            let mut line = testing::request_json().to_string().into_bytes();
+            let place = (line.len() as f64 * at) as usize;
+            line[place] = byte;
+            let _ = read_line(&line);
+        }
+    }
+}

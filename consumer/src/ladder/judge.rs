@@ -192,7 +192,9 @@ mod tests {
         let mut items: Vec<_> = sorted
             .items
             .into_iter()
-            .map(|(index, fields)| (index, fields["title"].as_str().unwrap_or_default().to_owned()))
+            .map(|(index, fields)| {
+                (index, fields.get("title").and_then(Value::as_str).unwrap_or_default().to_owned())
+            })
             .collect();
         items.sort();
         Ok((items, sorted.repairs.names().join(" ")))
@@ -242,5 +244,13 @@ mod tests {
             sorted(&[0], "Sorry, here it is: {\"title\": \"a\"}"),
             Ok((pairs(&[(0, "a")]), "leading_text".to_owned()))
         );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(content in r#"([\{\}\[\]",:0-3 ]|"items"|"index"|"title"|null|a){0,40}"#) {
+            let _ = sorted(&[0], &content);
+            let _ = sorted(&[0, 1, 2], &content);
+        }
     }
 }

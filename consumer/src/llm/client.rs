@@ -10,15 +10,20 @@ use serde_json::Value;
 use super::backoff;
 use super::error::{self, CallError, Kind};
 use crate::contract::RequestModel;
+use crate::text;
 
 /// Longest answer that is read.
 const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Servers commonly close after 5 s: a connection that they close while we send is an attempt lost.
+const IDLE_AT_MOST: Duration = Duration::from_secs(4);
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Whom to call.
 #[derive(Clone)]
 pub struct Target {
     pub base_url: String,
+    /// The address as it may be shown: without user and password.
+    pub shown: String,
     pub route: String,
     pub timeout: Duration,
     key: Option<String>,
@@ -36,7 +41,8 @@ impl Target {
     ) -> Result<Self, String> {
         let key = match &model.api_key_env {
             None => None,
-            Some(name) => match variable(name).filter(|key| !key.is_empty()) {
+            Some(name) => match variable(name).map(|key| key.trim().to_owned()).filter(|key| !key.is_empty())
+            {
                 Some(key) => Some(key),
                 None => {
                     return Err(format!(
@@ -46,8 +52,10 @@ impl Target {
                 }
             },
         };
+        let base_url = model.base_url.as_deref().unwrap_or(gateway).trim_end_matches('/').to_owned();
         Ok(Self {
-            base_url: model.base_url.as_deref().unwrap_or(gateway).trim_end_matches('/').to_owned(),
+            shown: text::without_user(&base_url),
+            base_url,
             route: model.route.clone(),
             timeout: Duration::from_secs_f64(model.timeout_seconds),
             key,
@@ -82,10 +90,15 @@ pub struct Answer {
 pub struct Identity<'call> {
     pub call_id: &'call str,
     pub attempt_ids: &'call str,
+    pub traceparent: Option<&'call str>,
 }
 
-/// A pool of connections to all providers.
-pub struct Client(reqwest::Client);
+/// Connections to all providers.
+pub struct Client {
+    outside: reqwest::Client,
+    /// For addresses on this machine, which no proxy can reach.
+    here: reqwest::Client,
+}
 
 impl Client {
     /// A client that keeps up to `idle` connections open to each address.
@@ -99,15 +112,22 @@ impl Client {
             reqwest::Client::builder()
                 .redirect(Policy::none())
                 .pool_max_idle_per_host(idle)
+                .pool_idle_timeout(IDLE_AT_MOST)
                 .connect_timeout(CONNECT_WITHIN)
                 .user_agent(concat!("synthmill-consumer/", env!("CARGO_PKG_VERSION")))
         };
-        let client = builder().build().or_else(|error| {
-            // a machine without root certificates can still reach a gateway over plain HTTP
-            tracing::warn!(error = %chain(&error), "no root certificates: https addresses will not be trusted");
-            builder().tls_certs_only([]).build()
-        });
-        client.map(Self).map_err(|error| format!("cannot set up TLS: {}", chain(&error)))
+        let build = |proxy: bool| {
+            let builder = || if proxy { builder() } else { builder().no_proxy() };
+            builder().build().or_else(|error| {
+                // a machine without root certificates can still reach a gateway over plain HTTP
+                tracing::warn!(error = %chain(&error), "no root certificates: https addresses are not trusted");
+                builder().tls_certs_only([]).build()
+            })
+        };
+        match (build(true), build(false)) {
+            (Ok(outside), Ok(here)) => Ok(Self { outside, here }),
+            (Err(error), _) | (_, Err(error)) => Err(format!("cannot set up TLS: {}", chain(&error))),
+        }
     }
 
     /// Posts `body` to the target's chat completions and reads the answer.
@@ -120,9 +140,11 @@ impl Client {
         body: Vec<u8>,
         identity: &Identity<'_>,
     ) -> Result<Answer, CallError> {
-        let whom = &target.base_url;
+        let whom = &target.shown;
         let headers = headers(target, identity)?;
-        let request = self.0.post(format!("{whom}/chat/completions")).headers(headers).body(body);
+        let url = format!("{}/chat/completions", target.base_url);
+        let pool = if is_here(&target.base_url) { &self.here } else { &self.outside };
+        let request = pool.post(url).headers(headers).body(body);
         let mut response =
             request.timeout(target.timeout).send().await.map_err(|error| not_sent(&error, whom))?;
         let status = response.status().as_u16();
@@ -137,6 +159,11 @@ impl Client {
     }
 }
 
+fn is_here(base_url: &str) -> bool {
+    let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    ["127.", "localhost", "[::1]"].iter().any(|name| host.starts_with(name))
+}
+
 fn headers(target: &Target, identity: &Identity<'_>) -> Result<HeaderMap, CallError> {
     let value = |text: &str| {
         HeaderValue::from_str(text).map_err(|_| {
@@ -146,10 +173,13 @@ fn headers(target: &Target, identity: &Identity<'_>) -> Result<HeaderMap, CallEr
             )
         })
     };
-    let mut headers = HeaderMap::with_capacity(4);
+    let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("idempotency-key", value(identity.call_id)?);
     headers.insert("x-synthmill-attempt-ids", value(identity.attempt_ids)?);
+    if let Some(trace) = identity.traceparent.and_then(|trace| HeaderValue::from_str(trace).ok()) {
+        headers.insert("traceparent", trace);
+    }
     if let Some(key) = &target.key {
         let mut bearer = value(&format!("Bearer {key}"))?;
         bearer.set_sensitive(true);
@@ -183,7 +213,7 @@ fn chain(error: &reqwest::Error) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    crate::text::cut(&cause.to_string(), 200)
+    text::cut(&cause.to_string(), 200)
 }
 
 async fn read(response: &mut reqwest::Response, whom: &str) -> Result<Vec<u8>, CallError> {

@@ -73,52 +73,71 @@ pub async fn ask<S: Store, J: JobView>(
     compose: impl Fn(Rung) -> Composed,
 ) -> Result<Reply, Halt> {
     wait_after_failure(desk, question).await?;
-    let line = question.line;
-    let mut rung = line.forms.rung();
+    let mut rung = question.line.forms.rung();
     let mut unreached = 0;
     loop {
         let (permit, pass) = turn(desk, question).await?;
         let (facts, result) = call(desk, question, numbers, rung, compose(rung)).await?;
         let Err(error) = &result else {
-            line.limiter.succeeded();
-            line.forms.answered(rung);
+            question.line.limiter.succeeded();
+            question.line.forms.answered(rung);
             pass.report(Health::Up);
             return Ok(Reply { facts, result });
         };
-        match error.kind {
-            Kind::RateLimited => {
-                pass.report(Health::Up);
-                throttle(desk, question, &permit, error).await?;
-            }
-            Kind::Refused { form } => {
-                pass.report(Health::Up);
-                let form_can_matter = form || matches!(error.status, Some(400 | 422));
-                match form_can_matter.then(|| line.forms.refused(rung, form)) {
-                    Some(Step::Down(below)) => rung = below,
-                    _ => return Ok(Reply { facts, result }),
-                }
-            }
-            Kind::Filtered => {
-                pass.report(Health::Up);
-                return Ok(Reply { facts, result });
-            }
-            Kind::Failed => {
-                let change = pass.report(Health::Down);
-                tell(desk, question, change, error).await?;
-                return Ok(Reply { facts, result });
-            }
-            Kind::Unreachable => {
-                let change = pass.report(Health::Unreachable);
-                tell(desk, question, change, error).await?;
+        match follow(desk, question, rung, (&permit, pass), error).await? {
+            Next::Counts => return Ok(Reply { facts, result }),
+            Next::Again => {}
+            Next::Weaker(below) => rung = below,
+            Next::AfterPause => {
                 drop(permit);
                 pause(desk, desk.providers.backoff().after(unreached)).await?;
                 unreached += 1;
             }
-            Kind::Blocked => {
-                pass.report(Health::Up);
-                return Err(desk.block(question.request, error.reason.clone()).await);
-            }
         }
+    }
+}
+
+/// What follows from a failed call.
+enum Next {
+    /// It is an attempt.
+    Counts,
+    /// The same again, when the limiter lets it.
+    Again,
+    /// The same in a weaker form.
+    Weaker(Rung),
+    /// The same after a wait.
+    AfterPause,
+}
+
+/// Tells limiter, breaker and forms about a failed call, and says what is next.
+async fn follow<S: Store, J: JobView>(
+    desk: &Desk<S, J>,
+    question: &Question<'_>,
+    rung: Rung,
+    (permit, pass): (&Permit, Pass),
+    error: &CallError,
+) -> Result<Next, Halt> {
+    let health = match error.kind {
+        Kind::Failed => Health::Down,
+        Kind::Unreachable => Health::Unreachable,
+        _ => Health::Up,
+    };
+    let change = pass.report(health);
+    tell(desk, question, change, error).await?;
+    match error.kind {
+        Kind::RateLimited => {
+            throttle(desk, question, permit, error).await?;
+            Ok(Next::Again)
+        }
+        Kind::Refused { form } if form || matches!(error.status, Some(400 | 422)) => {
+            Ok(match question.line.forms.refused(rung, form) {
+                Step::Down(below) => Next::Weaker(below),
+                Step::Stay => Next::Counts,
+            })
+        }
+        Kind::Refused { .. } | Kind::Filtered | Kind::Failed => Ok(Next::Counts),
+        Kind::Unreachable => Ok(Next::AfterPause),
+        Kind::Blocked => Err(desk.block(question.request, error.reason.clone()).await),
     }
 }
 
@@ -183,7 +202,11 @@ async fn call<S: Store, J: JobView>(
         .map(|slot| ids::attempt_id(job, *slot, request.round, question.attempt))
         .collect();
     let call_id = numbers.next(&request.request_id);
-    let identity = Identity { call_id: &call_id, attempt_ids: &attempt_ids.join(",") };
+    let identity = Identity {
+        call_id: &call_id,
+        attempt_ids: &attempt_ids.join(","),
+        traceparent: request.traceparent.as_deref(),
+    };
     let started = Instant::now();
     let result = desk.client.chat(question.target, composed.body, &identity).await;
     let usage = result.as_ref().map_or_else(
@@ -218,7 +241,7 @@ async fn throttle<S: Store, J: JobView>(
     }
     let limit = question.line.limiter.limit();
     tracing::warn!(
-        base_url = question.target.base_url,
+        base_url = question.target.shown,
         route = question.target.route,
         limit,
         "provider saturated"
@@ -240,24 +263,21 @@ async fn tell<S: Store, J: JobView>(
         Change::Opened { unreachable: true } => "provider.unreachable",
         Change::Opened { unreachable: false } => "provider.failing",
     };
-    tracing::warn!(base_url = question.target.base_url, reason = error.reason, "{name}");
+    tracing::warn!(base_url = question.target.shown, reason = error.reason, "{name}");
     let fields = fields(question, "patience_seconds", json!(desk.providers.patience().as_secs_f64()));
     Ok(desk.event(question.request, name, Level::Warning, &error.reason, fields).await?)
 }
 
 fn fields(question: &Question<'_>, key: &str, value: serde_json::Value) -> JsonObject {
-    let pairs = [
-        ("base_url", json!(question.target.base_url)),
-        ("route", json!(question.target.route)),
-        (key, value),
-    ];
+    let pairs =
+        [("base_url", json!(question.target.shown)), ("route", json!(question.target.route)), (key, value)];
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn unreachable<S, J>(desk: &Desk<S, J>, question: &Question<'_>) -> String {
     format!(
         "{} could not be reached for {} s: check that it runs and that model.base_url is right, then resume the job",
-        question.target.base_url,
+        question.target.shown,
         desk.providers.patience().as_secs_f64()
     )
 }

@@ -12,6 +12,8 @@ use super::backoff::Backoff;
 const START: usize = 16;
 /// Share of the limit that is left after a burst of 429s.
 const DECREASE: f64 = 0.75;
+/// So long without a 429 and the provider counts as keeping up again.
+const CALM: Duration = Duration::from_secs(60);
 /// Successes that raise the limit by one, once a 429 has ended the ramp.
 const SUCCESSES_PER_STEP: usize = 25;
 
@@ -33,6 +35,8 @@ struct State {
     burst: u64,
     bursts_in_a_row: u32,
     cool_until: Option<Instant>,
+    /// Within this time a 429 is no news.
+    saturated_until: Option<Instant>,
 }
 
 /// Leave for one call; dropping it frees the place.
@@ -67,6 +71,7 @@ impl Limiter {
             burst: 0,
             bursts_in_a_row: 0,
             cool_until: None,
+            saturated_until: None,
         };
         Arc::new(Self { state: Mutex::new(state), freed: Notify::new(), ceiling, backoff })
     }
@@ -101,7 +106,12 @@ impl Limiter {
     /// Counts a 429: cuts the limit once a burst and lets nobody start before the cool-down has ended.
     pub fn throttled(&self, permit: &Permit, asked: Option<Duration>) -> Throttle {
         let mut state = self.lock();
-        let news = if state.bursts_in_a_row == 0 { Throttle::Saturated } else { Throttle::Still };
+        let now = Instant::now();
+        let news = match state.saturated_until {
+            Some(end) if end > now => Throttle::Still,
+            _ => Throttle::Saturated,
+        };
+        state.saturated_until = Some(now + CALM);
         if permit.burst == state.burst {
             state.burst += 1;
             state.bursts_in_a_row += 1;
@@ -110,7 +120,7 @@ impl Limiter {
             state.limit = ((state.limit as f64 * DECREASE) as usize).max(1);
         }
         let wait = asked.unwrap_or_else(|| self.backoff.throttled(state.bursts_in_a_row));
-        let end = Instant::now() + wait;
+        let end = now + wait;
         state.cool_until = Some(state.cool_until.map_or(end, |set| set.max(end)));
         news
     }
@@ -193,8 +203,10 @@ mod tests {
         assert_eq!(limiter.limit(), 12);
         limiter.succeeded();
         assert_eq!(limiter.limit(), 13);
-        assert_eq!(limiter.throttled(&next, None), Throttle::Saturated);
+        assert_eq!(limiter.throttled(&next, None), Throttle::Still);
         assert_eq!(limiter.limit(), 9);
+        tokio::time::sleep(CALM).await;
+        assert_eq!(limiter.throttled(&next, None), Throttle::Saturated, "after a calm it is news again");
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ mod verdicts;
 mod watch;
 mod writer;
 
-pub use reader::{Limits, StdioSource, Ticket};
+pub use reader::{Control, Limits, StdioSource, Ticket};
 pub use store::{Admission, StdioStore};
 pub use verdicts::Verdicts;
 pub use watch::watch_stdout;

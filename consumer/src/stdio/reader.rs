@@ -8,9 +8,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use super::lines::{Line, Lines};
 use super::verdicts::{Taken, Verdicts};
 use super::writer::Writer;
-use crate::contract::{BadLine, InputLine, JobId, OutputLine, SettleOutcome, Settled, read_line};
+use crate::contract::{
+    BadLine, GenerationRequest, InputLine, JobId, OutputLine, SettleOutcome, Settled, VerdictLine, read_line,
+};
 use crate::jobs::Jobs;
 use crate::pipeline::{Delivery, Source};
+use crate::shutdown::{Phase, Shutdown};
 
 /// Bytes of unsettled request lines; a single line always fits.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
@@ -20,8 +23,11 @@ pub struct Ticket {
     request_id: Option<String>,
     job_id: Option<JobId>,
     line: u64,
-    _places: Vec<OwnedSemaphorePermit>,
+    _places: Places,
 }
+
+/// A request's place, and that of its bytes.
+type Places = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 /// Bounds on what is read.
 pub struct Limits {
@@ -35,10 +41,29 @@ pub struct StdioSource {
     writer: Writer,
 }
 
-/// The far ends of control lines.
-struct Controls {
-    jobs: Arc<Jobs>,
-    verdicts: Arc<Verdicts>,
+/// What lines other than requests act on.
+pub struct Control {
+    pub jobs: Arc<Jobs>,
+    /// None: nobody is asked.
+    pub verdicts: Option<Arc<Verdicts>>,
+    pub shutdown: Shutdown,
+}
+
+impl Control {
+    /// Input has ended. Where verdicts are needed none can come any more: a call would be paid for nothing.
+    fn end(&self) {
+        if let Some(verdicts) = &self.verdicts {
+            verdicts.close();
+            self.shutdown.drain();
+        }
+    }
+
+    fn verdict(&self, line: VerdictLine, number: u64) {
+        let taken = self.verdicts.as_ref().map_or(Taken::NobodyAsked, |verdicts| verdicts.take(line));
+        if taken == Taken::NobodyAsked {
+            tracing::debug!(line = number, "a verdict that nobody waits for is ignored");
+        }
+    }
 }
 
 impl StdioSource {
@@ -47,19 +72,18 @@ impl StdioSource {
         input: impl BufRead + Send + 'static,
         limits: &Limits,
         writer: Writer,
-        jobs: Arc<Jobs>,
-        verdicts: Arc<Verdicts>,
+        control: Control,
     ) -> Self {
         let (sender, received) = mpsc::channel(limits.prefetch);
         let gate = Gate {
             requests: Arc::new(Semaphore::new(limits.prefetch)),
             bytes: Arc::new(Semaphore::new(MOST_BYTES)),
             runtime: tokio::runtime::Handle::current(),
+            shutdown: control.shutdown.clone(),
         };
         std::thread::spawn(move || {
-            let controls = Controls { jobs, verdicts };
-            read_all(input, &gate, &controls, &sender);
-            controls.verdicts.close();
+            read_all(input, &gate, &control, &sender);
+            control.end();
         });
         Self { received, writer }
     }
@@ -91,26 +115,33 @@ struct Gate {
     requests: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     runtime: tokio::runtime::Handle,
+    shutdown: Shutdown,
 }
 
 impl Gate {
-    /// Blocks until another request of `bytes` may be unsettled; none when the program ends.
-    fn enter(&self, bytes: usize) -> Option<Vec<OwnedSemaphorePermit>> {
+    /// Blocks until another request of `bytes` may be unsettled; none when the program ends meanwhile.
+    fn enter(&self, bytes: usize) -> Option<Places> {
         let bytes = u32::try_from(bytes.min(MOST_BYTES)).unwrap_or(u32::MAX);
+        if self.shutdown.phase() != Phase::Running {
+            return None;
+        }
+        let (requests, sizes) = (Arc::clone(&self.requests), Arc::clone(&self.bytes));
         self.runtime.block_on(async {
-            let request = Arc::clone(&self.requests).acquire_owned().await.ok()?;
-            let size = Arc::clone(&self.bytes).acquire_many_owned(bytes).await.ok()?;
-            Some(vec![request, size])
+            tokio::select! {
+                biased;
+                places = async { Some((requests.acquire_owned().await.ok()?, sizes.acquire_many_owned(bytes).await.ok()?)) } => places,
+                () = self.shutdown.draining() => None,
+            }
         })
     }
 }
 
-fn read_all(input: impl BufRead, gate: &Gate, controls: &Controls, sender: &mpsc::Sender<Delivery<Ticket>>) {
+fn read_all(input: impl BufRead, gate: &Gate, control: &Control, sender: &mpsc::Sender<Delivery<Ticket>>) {
     let mut lines = Lines::new(input);
     loop {
         let (number, read) = match lines.next_line() {
             Ok(Some(Line::Whole { number, text })) => {
-                (number, take(text, number, controls).map(|body| (body, text.len())))
+                (number, take(text, number, control).map(|body| (body, text.len())))
             }
             Ok(Some(Line::TooLong { number, length })) => (number, Some((Err(too_long(length)), 0))),
             Ok(None) => return,
@@ -120,7 +151,8 @@ fn read_all(input: impl BufRead, gate: &Gate, controls: &Controls, sender: &mpsc
             }
         };
         let Some((body, length)) = read else { continue };
-        let Some(places) = gate.enter(length) else { return };
+        // told to stop, it reads on for the sake of verdicts: requests are left unsettled
+        let Some(places) = gate.enter(length) else { continue };
         let (request_id, job_id) = match &body {
             Ok(request) => (Some(request.request_id.clone()), Some(request.job_id.clone())),
             Err(bad) => (bad.request_id.clone(), bad.job_id.clone()),
@@ -132,20 +164,18 @@ fn read_all(input: impl BufRead, gate: &Gate, controls: &Controls, sender: &mpsc
     }
 }
 
-type Body = Result<Box<crate::contract::GenerationRequest>, BadLine>;
+type Body = Result<Box<GenerationRequest>, BadLine>;
 
 /// The request of a line; control lines are carried out here, because they must not wait behind requests.
-fn take(text: &[u8], number: u64, controls: &Controls) -> Option<Body> {
+fn take(text: &[u8], number: u64, control: &Control) -> Option<Body> {
     match read_line(text) {
         Ok(InputLine::Request(request)) => Some(Ok(request)),
         Ok(InputLine::Cancel(line)) => {
-            controls.jobs.cancel(&line);
+            control.jobs.cancel(&line);
             None
         }
         Ok(InputLine::Verdict(line)) => {
-            if controls.verdicts.take(line) == Taken::NobodyAsked {
-                tracing::warn!(line = number, "a verdict that nobody waits for is ignored");
-            }
+            control.verdict(line, number);
             None
         }
         Err(bad) => Some(Err(bad)),
