@@ -72,18 +72,22 @@ class Child:
             self._process.kill()
 
     async def ended(self) -> int:
-        """Closes its input and answers its exit code; a child that does not end is killed."""
-        self._stdin.close()
+        """Waits for its end and answers its exit code; a child that does not end is killed.
+
+        Its input stays open until then: what it still offers while it drains wants a verdict.
+        """
         try:
             return await asyncio.wait_for(self._process.wait(), _DRAIN_SECONDS)
         except TimeoutError:
             self.kill()
             return await self._process.wait()
+        finally:
+            self._stdin.close()
 
 
 @asynccontextmanager
 async def running_child(settings: Settings) -> AsyncIterator[Child]:
-    """A consumer that asks for a verdict on each record it offers; ended when the context ends."""
+    """A consumer that asks for a verdict on each record it offers; dead when the context ends."""
     arguments = ["--stdio", "--admission", "ask", "--concurrency", str(settings.consumer.concurrency)]
     process = await asyncio.create_subprocess_exec(
         find_program(settings),
@@ -96,11 +100,8 @@ async def running_child(settings: Settings) -> AsyncIterator[Child]:
     child = Child(process)
     try:
         yield child
-    except BaseException:
-        child.kill()  # nobody would write down what it still says
-        raise
     finally:
-        child.drain()
+        child.kill()  # after an orderly end this meets nobody; else nobody would write down what it still says
         await child.ended()
 
 

@@ -113,10 +113,7 @@ class Bridge:
                 lane = self._new_lane(consumption, child)
                 await self._open_main(lane)
                 await self._serve(lane)
-            if not self._stopping.is_set():
-                logger.warning("synthmill-consumer ended with %d requests inside", len(lane.deliveries))
-                for delivery in lane.deliveries:
-                    await _retry_after_crash(consumption, delivery)
+            await self._put_back(consumption, lane)
 
     async def _serve_alone(self, consumption: Consumption, delivery: Delivery, feed: Feed) -> None:
         """Somebody began this message and did not end it: if it kills its consumer, it kills nobody else's work."""
@@ -125,10 +122,19 @@ class Bridge:
             serving = asyncio.create_task(self._serve(lane))
             await lane.feed(delivery, feed)
             await lane.empty()
+            child.drain()
             await child.ended()
             await serving
-        if lane.deliveries and not self._stopping.is_set():
-            logger.warning("message %s, alone, ended its consumer", delivery.message.message_id)
+        await self._put_back(consumption, lane)
+
+    async def _put_back(self, consumption: Consumption, lane: Lane) -> None:
+        """What a child left unfinished: after an orderly stop as if it had never begun, after a crash with evidence."""
+        if self._stopping.is_set():
+            for delivery in lane.deliveries:
+                await consumption.settle(delivery, Settlement.RELEASE)
+            return
+        for delivery in lane.deliveries:
+            logger.warning("synthmill-consumer died with message %s inside", delivery.message.message_id)
             await _retry_after_crash(consumption, delivery)
 
     async def _serve(self, lane: Lane) -> None:

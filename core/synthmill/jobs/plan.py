@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from synthmill.jobs.documents import Changes, change_job
+from synthmill.jobs.events import say
 from synthmill.jobs.rounds import attempts_allowed
 from synthmill.jobs.status import FINAL_CLASSES
 from synthmill.planning.requests import Planned, Planner
@@ -52,6 +53,15 @@ async def plan_round(services: Services, job: JobDocument) -> None:
             chunk = []
     await _publish(round_, chunk)
     await _advance(round_, {"state": JobState.PLANNED, "reason": None})
+    await say(
+        services.store,
+        "worker",
+        "job.planned",
+        f"job {job.job_id} round {job.round} planned: {round_.job.records} records",
+        tenant=job.tenant,
+        job_id=job.job_id,
+        event_id=f"{job.job_id}-{job.round}-planned",
+    )
 
 
 async def _begin(services: Services, job: JobDocument) -> _Round:

@@ -43,12 +43,15 @@ async def running_services(settings: Settings, *, gateway: bool, log_folder: Pat
     """Worker and bridge, and a gateway on a free port if one is wanted and none is set."""
     group = ServiceGroup()
     environment = {"SYNTHMILL_HOME": str(settings.home.resolve())}
+
+    def add(name: str, module: str) -> None:
+        group.add(ServiceProcess(name, ["-m", module, "--watch-stdin"], environment, log_folder / f"{name}.log"))
+
     try:
+        add("worker", "synthmill_worker")  # plans while the gateway starts
         if gateway and settings.gateway.url is None:
             environment["SYNTHMILL_GATEWAY__URL"] = await _start_gateway(group, environment, log_folder)
-        for name, module in (("worker", "synthmill_worker"), ("bridge", "synthmill.bridge")):
-            arguments = ["-m", module, "--watch-stdin"]
-            group.add(ServiceProcess(name, arguments, environment, log_folder / f"{name}.log"))
+        add("bridge", "synthmill.bridge")
         yield group
     finally:
         await group.stop()
