@@ -12,6 +12,7 @@ from enum import StrEnum
 from synthmill_worker.extract.lines import Line
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_LAST_SENTENCE = re.compile(r".*[.!?\u2026][\"'\u201d\u2019\u00bb)\]]*\s+|.*[\u3002\uff01\uff1f]", re.DOTALL)
 _LAST_SPACE = re.compile(r".*\s", re.DOTALL)
 
 
@@ -85,12 +86,15 @@ class TextBlocks:
         draft.ended = line.isspace()
 
     def _cut(self, line: Line) -> int:
-        """Where to part a block that is too long: before its last line, else behind its last white space."""
-        before = self._draft.length - len(line.text)
+        """Where to part a block that is too long: prose behind a sentence, else before the last line, or at a space."""
+        text = "".join(self._draft.texts)
+        if self._draft.kind is BlockKind.PROSE and (sentence := _LAST_SENTENCE.match(text)):
+            return sentence.end()
+        before = len(text) - len(line.text)
         if line.starts and before:
             return before
-        space = _LAST_SPACE.match("".join(self._draft.texts))
-        return space.end() if space else self._draft.length
+        space = _LAST_SPACE.match(text)
+        return space.end() if space else len(text)
 
     def _give_out(self, length: int) -> Block:
         draft, text = self._draft, "".join(self._draft.texts)

@@ -15,6 +15,8 @@ _SENTENCE = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019\u00bb)\]]*\s+|(?<=[\u3
 _LINE = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 _WORD = re.compile(r"(?<=\s)(?=\S)")
 
+_FINENESS = 16  # sentences or words of less than this part of a chunk are not looked at singly: there may be millions
+
 _PROSE_CUTS = (_SENTENCE, _LINE, _WORD)
 _LINE_CUTS = (_LINE, _SENTENCE, _WORD)
 
@@ -58,16 +60,17 @@ def _split(text: str, size: int, cuts: tuple[re.Pattern[str], ...]) -> Iterator[
     if len(text.strip()) <= size:
         yield text
     elif cuts:
-        for part in _parts(text, cuts[0]):
+        for part in _parts(text, cuts[0], size // _FINENESS):
             yield from _split(part, size, cuts[1:])
     else:
         yield from (text[at : at + size] for at in range(0, len(text), size))
 
 
-def _parts(text: str, cut: re.Pattern[str]) -> Iterator[str]:
+def _parts(text: str, cut: re.Pattern[str], least: int) -> Iterator[str]:
+    """The text cut where `cut` ends a match, in parts of `least` characters or more."""
     start = 0
     for found in cut.finditer(text):
-        if found.end() > start:
+        if found.end() - start >= max(least, 1):
             yield text[start : found.end()]
             start = found.end()
     if start < len(text):
@@ -141,8 +144,8 @@ class _Packer:
         at = len(body) - self.overlap
         if self.overlap == 0 or at <= 0:
             return None
-        word = _WORD.search(body, at - 1)
-        return max(at, word.start()) if word else at
+        word = _WORD.search(body, at)
+        return word.start() if word else at
 
     def _forget(self) -> None:
         self.texts, self.length, self.fresh, self.only_headings = [], 0, False, True

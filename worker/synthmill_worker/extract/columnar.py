@@ -36,15 +36,17 @@ def read_parquet(file: BinaryIO, limits: Limits) -> Rows:
             raise InputUnusable("a Parquet file without rows")
         names = unique_names(parquet.schema_arrow.names)
         number = 0
-        for batch in parquet.iter_batches(batch_size=_batch_rows(parquet, limits)):
+        for batch in parquet.iter_batches(_batch_rows(parquet, limits), use_threads=False):
             for values in _plain_times(batch).rename_columns(names).to_pylist(maps_as_pydicts="lossy"):
                 number += 1
                 yield _row(number, {name: _jsonable(value) for name, value in values.items()}, limits)
 
 
 def _open(file: BinaryIO) -> "ParquetFile":
+    import pyarrow as pa
     from pyarrow.parquet import ParquetFile  # 0.3 s
 
+    pa.set_memory_pool(pa.system_memory_pool())  # the default one keeps 40 MiB and more that it no longer uses
     file.seek(0)
     return ParquetFile(file, pre_buffer=False, buffer_size=_BUFFER_BYTES)
 

@@ -19,7 +19,13 @@ from synthmill_worker.extract.rows import BadRow, Limits, Row, Rows, cut, unique
 
 DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_LINES = 50
+_SAMPLE_CHARACTERS = 1 << 16
 _TABLE_LINES = 3
+_UNFIT = (0.0, 0)
+
+# In a list of sentences under one heading a comma is a comma. The parser wants a delimiter, so it gets one that no
+# text holds.
+_NO_DELIMITER = "\x1f"
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*$", re.IGNORECASE)  # what Excel writes before the header
 
 _CSV_FAULTS = {
@@ -83,16 +89,17 @@ class _Feed:
         del self.pending[1:]
 
 
-def sniff(file: BinaryIO, encoding: Encoding, limits: Limits, *, prefer_tab: bool) -> Dialect:
-    """The delimiter that parts the header and most rows alike; a comma when there is only one column."""
+def sniff(file: BinaryIO, encoding: Encoding, *, prefer_tab: bool) -> Dialect:
+    """The delimiter that parts the header and most rows alike; none of them when there is only one column."""
     with decoded(file, encoding) as text:
-        sample = [line.text for line in islice(pieces(text, limits.row_bytes), _SAMPLE_LINES)]
+        sample = _whole_lines(text.read(_SAMPLE_CHARACTERS))
     skip, said = _separator_line(sample)
     if said is not None:
         return Dialect(said, skip)
     if prefer_tab and any("\t" in line for line in sample[:1]):
         return Dialect("\t")
-    return Dialect(max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter)))
+    best = max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))
+    return Dialect(best if _fit(sample, best) > _UNFIT else _NO_DELIMITER)
 
 
 def is_tabular(lines: list[str]) -> bool:
@@ -170,6 +177,12 @@ def _plain(error: csv.Error, limits: Limits) -> str:
     return text
 
 
+def _whole_lines(text: str) -> list[str]:
+    lines = text.splitlines(keepends=True)
+    cut_off = len(text) == _SAMPLE_CHARACTERS and len(lines) > 1
+    return lines[: min(_SAMPLE_LINES, len(lines) - cut_off)]
+
+
 def _separator_line(sample: list[str]) -> tuple[int, str | None]:
     said = _SEPARATOR_LINE.match(sample[0]) if sample else None
     return (1, said[1]) if said else (0, None)
@@ -179,5 +192,5 @@ def _fit(sample: list[str], delimiter: str) -> tuple[float, int]:
     """How well a delimiter parts the sample: the share of records as long as the header, and that length."""
     counts = [len(record) for record in csv.reader(sample, delimiter=delimiter) if record]
     if not counts or counts[0] < 2:
-        return (0.0, 0)
+        return _UNFIT
     return (sum(count == counts[0] for count in counts) / len(counts), counts[0])

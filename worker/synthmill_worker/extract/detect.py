@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from synthmill.errors import InputUnusable
 from synthmill_worker.extract.delimited import is_tabular
-from synthmill_worker.extract.encoding import marked_encoding
+from synthmill_worker.extract.encoding import is_damaged_utf8, marked_encoding
 
 ACCEPTED = "accepted are CSV, TSV, JSON, JSON lines, Parquet, plain text and Markdown, not compressed"
 _HEAD_BYTES = 1 << 16
@@ -69,6 +69,8 @@ _REPEAT = re.compile(r"#\d+$")  # a second source of the same name is called `na
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\v\x1b"))
 _MOST_CONTROL_IN_TEXT = 0.3
 _MOST_CONTROL_OUTSIDE_UTF8 = 0.02
+_MOST_CONTROL_IN_FEW_BYTES = 0.06  # one of 30 bytes is no share to judge by
+_FEW_BYTES = 1_024
 
 
 def detect(file: BinaryIO, name: str) -> SourceKind:
@@ -84,7 +86,10 @@ def detect(file: BinaryIO, name: str) -> SourceKind:
     _refuse_binary(head)
     if named is SourceKind.PARQUET:
         raise InputUnusable(f"named like Parquet, but its content is not; {ACCEPTED}")
-    return _text_kind(_start(head), named)
+    start = _start(head)
+    if not start and len(head) < _HEAD_BYTES:
+        raise InputUnusable("only white space: there is no text in it")
+    return _text_kind(start, named)
 
 
 def _parquet(file: BinaryIO) -> SourceKind:
@@ -106,7 +111,9 @@ def _refuse_binary(head: bytes) -> None:
 
 def _looks_binary(head: bytes) -> bool:
     control = (len(head) - len(head.translate(None, _CONTROL))) / len(head)
-    return control > (_MOST_CONTROL_IN_TEXT if _is_utf8(head) else _MOST_CONTROL_OUTSIDE_UTF8)
+    if _is_utf8(head) or is_damaged_utf8(head):
+        return control > _MOST_CONTROL_IN_TEXT
+    return control > (_MOST_CONTROL_IN_FEW_BYTES if len(head) < _FEW_BYTES else _MOST_CONTROL_OUTSIDE_UTF8)
 
 
 def _is_utf8(head: bytes) -> bool:
@@ -126,8 +133,6 @@ def _start(head: bytes) -> str:
 
 
 def _text_kind(start: str, named: SourceKind | None) -> SourceKind:
-    if not start:
-        raise InputUnusable("only white space: there is no text in it")
     if named in (SourceKind.TEXT, SourceKind.MARKDOWN):
         return named
     if _MARKUP.match(start):
@@ -151,7 +156,7 @@ def _json_kind(start: str, named: SourceKind) -> SourceKind:
         if named is SourceKind.JSONL:
             return named  # every line is judged by itself
         raise InputUnusable(f"named like JSON, but it does not begin with an object or an array; {ACCEPTED}")
-    lines = [line.strip() for line in start.splitlines() if not line.isspace()][:2]
+    lines = [line.strip() for line in start.splitlines() if line.strip()][:2]
     if len(lines) == 2 and lines[0].endswith("}") and lines[1].startswith("{"):
         return SourceKind.JSONL
     return named

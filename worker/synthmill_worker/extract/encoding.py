@@ -61,7 +61,7 @@ def find_encoding(file: BinaryIO, utf8_fault: int | None) -> Encoding:
         return UTF_8
     file.seek(max(0, utf8_fault - SAMPLE_BYTES // 4))
     sample = file.read(SAMPLE_BYTES)
-    return UTF_8 if _is_damaged_utf8(sample) else Encoding(_guess(sample))
+    return UTF_8 if is_damaged_utf8(sample) else Encoding(_guess(sample))
 
 
 def _utf16_by_pattern(head: bytes) -> Encoding | None:
@@ -75,7 +75,7 @@ def _utf16_by_pattern(head: bytes) -> Encoding | None:
     return None
 
 
-def _is_damaged_utf8(sample: bytes) -> bool:
+def is_damaged_utf8(sample: bytes) -> bool:
     """Whether whole multi-byte characters outnumber the broken bytes; other encodings hardly ever form one."""
     whole = len(_MULTI_BYTE_CHARACTER.findall(sample))
     broken = sample.decode("utf-8", "replace").count("\ufffd")

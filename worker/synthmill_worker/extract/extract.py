@@ -46,7 +46,7 @@ def extract(file: BinaryIO, name: str, survey: Survey, limits: Limits, chunking:
     encoding = find_encoding(file, survey.utf8_fault)
     match kind:
         case SourceKind.CSV | SourceKind.TSV:
-            dialect = sniff(file, encoding, limits, prefer_tab=kind is SourceKind.TSV)
+            dialect = sniff(file, encoding, prefer_tab=kind is SourceKind.TSV)
             header = read_header(file, encoding, dialect, limits)
             return Extraction(kind, tuple(header), read_delimited(file, encoding, dialect, header, limits))
         case SourceKind.JSONL:
