@@ -5,7 +5,7 @@
 - `objects`                        the object store, a folder
 - `broker`                         the broker; `consumption`, `reaper`, `owners` and `leases` serve it
 - `store`                          the record store; `writes` and `searches` do its work over an open connection
-- `places`, `filters`, `orders`, `cursors`, `words`, `fields`   what reading and writing documents need
+- `places`, `filters`, `orders`, `words`, `fields`   what reading and writing documents need
 """
 
 import asyncio

@@ -1,17 +1,13 @@
 """Turns conditions, fields and orders into SQL; values are always bound, and paths cannot hold anything but names."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synthmill.embedded.places import NUMBER, Home
 from synthmill.embedded.schema import COLUMNS
-from synthmill.errors import UserError
+from synthmill.field_paths import checked_path
 from synthmill.ports.records import Condition, Document, Range, Scalar, Where
-
-_PATH = re.compile(r"[\w-]{1,100}(\.[\w-]{1,100}){0,19}")
-"""Names joined by dots: no quote, bracket or space, so a path can stand in SQL as it is."""
 
 Bound = str | int | float | None
 
@@ -67,9 +63,7 @@ def column_values(document: Document) -> list[Bound]:
 
 def json_path(path: str) -> str:
     """The path as a SQL literal in SQLite's notation."""
-    if not _PATH.fullmatch(path):
-        raise UserError(f"{path!r} is no field path: give names joined by dots, e.g. data.priority")
-    quoted = ".".join(f'"{name}"' for name in path.split("."))
+    quoted = ".".join(f'"{name}"' for name in checked_path(path).split("."))
     return f"'$.{quoted}'"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from synthmill.embedded.cursors import Cursor
+from synthmill.cursors import Cursor
 from synthmill.embedded.filters import Sql, field
 
 

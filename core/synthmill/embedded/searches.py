@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synthmill.embedded import cursors
+from synthmill import cursors
 from synthmill.embedded.filters import Sql, all_of, json_path, json_type, number, selected
 from synthmill.embedded.orders import Order
 from synthmill.embedded.places import Home

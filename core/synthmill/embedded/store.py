@@ -32,8 +32,11 @@ class SqliteRecordStore:
         if self._delayed:
             await self._database.write(_create_seen)
 
-    async def ensure_dataset(self, tenant: str, dataset: str, record_schema: Document) -> None:
-        """See the port; recipes of several versions may feed one dataset, so mappings only widen."""
+    async def ensure_dataset(
+        self, tenant: str, dataset: str, record_schema: Document, *, job_id: str | None = None
+    ) -> None:
+        """See the port; recipes of several versions may feed one dataset, so mappings only widen: room for any job."""
+        del job_id
         await self._database.write(
             partial(writes.ensure_dataset, tenant=tenant, dataset=dataset, record_schema=record_schema)
         )

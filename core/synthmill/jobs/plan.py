@@ -69,7 +69,7 @@ async def _begin(services: Services, job: JobDocument) -> _Round:
     sets = [(source.seed_set, source.seeds) for source in job.sources if source.seed_set and source.seeds]
     space = SeedSpace(sets, compiled.recipe.seeds, compiled.recipe.seed)
     records = job.records or resolve_records(compiled, space)
-    await services.store.ensure_dataset(job.tenant, job.dataset, compiled.record_schema)
+    await services.store.ensure_dataset(job.tenant, job.dataset, compiled.record_schema, job_id=job.job_id)
     planner = Planner(compiled, job.tenant, job.job_id, records, space)
     settled: dict[str, object] = {"records": records}
     if job.round == 1:

@@ -132,8 +132,13 @@ class RecordStore(Protocol):
     async def prepare(self) -> None:
         """Creates what is missing (tables, templates, aliases); doing it again changes nothing."""
 
-    async def ensure_dataset(self, tenant: str, dataset: str, record_schema: Document) -> None:
-        """Makes room for a dataset's slots, with fields mapped from the record's JSON Schema."""
+    async def ensure_dataset(
+        self, tenant: str, dataset: str, record_schema: Document, *, job_id: str | None = None
+    ) -> None:
+        """Makes room for a dataset's slots, with fields mapped from the record's JSON Schema.
+
+        With `job_id` this job's slots keep that room, even if other recipes give the dataset other fields later.
+        """
 
     async def bulk(self, writes: Sequence[Write]) -> list[WriteResult]:
         """Writes all, judges each; one refused document does not touch the others."""
