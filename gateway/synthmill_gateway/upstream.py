@@ -10,6 +10,7 @@ from typing import Any
 
 from synthmill_gateway.errors import GatewayError
 
+_NO_PROVIDER = "LLM Provider NOT provided"
 _NO_KEY = ("credential", "api key", "api_key", "apikey")
 
 
@@ -37,6 +38,9 @@ def _without_answer(error: Exception) -> GatewayError:
     if name == "UnsupportedParamsError":
         param = "response_format" if "response_format" in message else None
         return GatewayError(400, message, code="unsupported_parameter", param=param)
+    if _NO_PROVIDER in message:
+        # 404 as a provider answers for a model it does not have: no call of the job can succeed
+        return GatewayError(404, f"{message}. Name a route like openai/gpt-5-mini.", code="model_not_found")
     if name == "Timeout":
         return GatewayError(504, f"{message}. The provider took too long.", code="upstream_timeout")
     if status in (401, 403) or any(word in message.lower() for word in _NO_KEY):

@@ -150,8 +150,10 @@ def test_a_provider_without_a_key_is_a_401_though_it_has_no_seed(gateway: Gatewa
     assert (response.status_code, response.json()["error"]["code"]) == (401, "missing_key")
 
 
-def test_an_unknown_provider_is_a_400(gateway: Gateway) -> None:
-    assert post(gateway, body(model="nobody/nothing")).status_code == 400
+def test_a_route_of_no_provider_is_a_404_as_for_a_model_that_is_not_there(gateway: Gateway) -> None:
+    response = post(gateway, body(model="nonsense/model"))
+    assert response.status_code == 404, response.text
+    assert response.json()["error"]["code"] == "model_not_found"
 
 
 def test_models_are_the_offline_one_and_those_with_a_key(gateway: Gateway) -> None:
