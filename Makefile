@@ -9,7 +9,6 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
-CARGO := cargo --quiet
 # One profile for build, clippy and tests, so that dependencies are compiled once.
 PROFILE := --release --locked --manifest-path consumer/Cargo.toml
 
@@ -38,7 +37,7 @@ check: setup ## what needs no test run: format, lints, types, generated files, l
 	$(BIN)/mypy
 	$(BIN)/python -m synthmill_schemas.export --check
 	cargo fmt --check --manifest-path consumer/Cargo.toml
-	$(CARGO) clippy $(PROFILE) --all-targets -- -D warnings
+	cargo clippy --quiet $(PROFILE) --all-targets -- -D warnings
 	$(BIN)/pytest --quiet tests/unit/repository
 
 fmt: setup ## formats, mends what lints can mend, writes the generated files
