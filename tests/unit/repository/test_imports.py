@@ -1,4 +1,4 @@
-"""Imports go one way: worker, flows and gateway use core, core uses schemas, nobody looks sideways or up.
+"""Imports go one way: api, worker, flows and gateway use core, core uses schemas, nobody looks sideways or up.
 
 Only the command line, which puts the parts together, may import from above, and only when a command needs it.
 """
@@ -16,16 +16,20 @@ from tests.support.repository import tree, with_suffix
 PACKAGES = {
     "synthmill_schemas": "schemas",
     "synthmill": "core",
+    "synthmill_api": "api",
     "synthmill_worker": "worker",
     "synthmill_flows": "flows",
     "synthmill_gateway": "gateway",
+    "synthmill_api": "api",
 }
 MAY_USE = {
     "synthmill_schemas": set[str](),
     "synthmill": {"synthmill_schemas"},
+    "synthmill_api": {"synthmill_schemas", "synthmill"},
     "synthmill_worker": {"synthmill_schemas", "synthmill"},
     "synthmill_flows": {"synthmill_schemas", "synthmill"},
     "synthmill_gateway": {"synthmill_schemas", "synthmill"},
+    "synthmill_api": {"synthmill_schemas", "synthmill"},
 }
 LATE = ("prefect", "litellm", "great_expectations", "pandera", "polars", "pyarrow", "fastapi", *list(PACKAGES)[2:])
 
