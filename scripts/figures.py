@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("core", "schemas", "worker", "flows", "gateway", "consumer/src", "tests", "consumer/tests")
+FOLDERS = ("core", "schemas", "api", "worker", "flows", "gateway", "consumer/src", "tests", "consumer/tests")
 
 _RUST_FUNCTION = re.compile(r"^\s*(?:pub(?:\([a-z]+\))? )?(?:const |async |unsafe )*fn \w+", re.MULTILINE)
 
