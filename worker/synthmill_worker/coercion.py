@@ -11,6 +11,7 @@ _INTEGER = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _TRUE = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE = frozenset({"false", "f", "no", "n", "0"})
+_MOST_DIGITS = 100  # leading zeros and all; Python refuses to read integers of more than 4,300
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -36,7 +37,10 @@ def coerce(value: object, wanted: ValueType, *, is_text: bool) -> object:
 def _integer(value: object) -> int:
     # 12.0 counts: spreadsheets and dataframes write integers so as soon as one cell of the column is empty
     if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        value = int(value.strip().partition(".")[0])
+        digits = value.strip().partition(".")[0]
+        if len(digits) > _MOST_DIGITS:
+            raise Unfit("is beyond 64 bits")
+        value = int(digits)
     elif isinstance(value, float) and value.is_integer():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):

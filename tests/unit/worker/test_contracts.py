@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from synthmill.errors import InputUnusable
 from synthmill_schemas.recipe import FieldContract, ValueType
@@ -76,6 +78,22 @@ def test_a_value_is_read_as_the_declared_type(value: object, type_: str, wanted:
 def test_a_value_that_is_not_plainly_of_the_type_is_refused(value: object, type_: str) -> None:
     with pytest.raises(Unfit):
         coerce(value, ValueType(type_), is_text=True)
+
+
+@given(
+    value=st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers()),
+    type_=st.sampled_from(ValueType),
+    is_text=st.booleans(),
+)
+@example(value="9" * 5_000, type_=ValueType.INTEGER, is_text=True)
+@example(value="[" * 50_000, type_=ValueType.JSON, is_text=True)
+@example(value="1" + "0" * 5_000, type_=ValueType.NUMBER, is_text=True)
+def test_any_value_is_either_read_or_unfit(value: object, type_: ValueType, is_text: bool) -> None:
+    try:
+        read = coerce(value, type_, is_text=is_text)
+    except Unfit:
+        return
+    assert type_ is ValueType.JSON or isinstance(read, str | int | float)
 
 
 def test_each_broken_rule_is_told_with_field_and_value() -> None:

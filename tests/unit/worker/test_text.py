@@ -181,6 +181,24 @@ def test_a_chunk_with_undecodable_bytes_is_bad_and_the_others_keep_their_offsets
     assert all(text[slice(*span(row))] == row.data["text"] for row in good_rows)
 
 
+def test_a_broken_heading_spoils_its_own_chunk_only() -> None:
+    data = "# Größe ".encode() + b"\xff\n\nlid\n\n" + "é text. ".encode() * 30
+    first, *others = read(data, "t.md", chunking=Chunking(size=100))
+    assert isinstance(first, BadRow)
+    assert [row.headings for row in others if isinstance(row, Row)] == [("Größe \ufffd",)] * len(others)
+
+
+LONG = 4_000
+NASTY_LINES = ["# " + " " * LONG + "x", "# " + " #" * LONG + "x", "|" + " " * LONG + "x", "|-" + " |" * LONG + "x"]
+NASTY_LINES += ['."' * LONG, "-" * LONG + "x", "`" * LONG + "x`", " " * LONG + "#", "1" * LONG, ". x" * LONG]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("line", NASTY_LINES)
+def test_no_line_however_made_takes_for_ever(line: str) -> None:
+    assert texts(f"text\n{line}\n" * 20, size=5_000)
+
+
 def test_white_space_alone_is_refused() -> None:
     with pytest.raises(InputUnusable, match="no text in it"):
         read(b" \n" * 100_000, "t.txt")

@@ -57,8 +57,9 @@ def _readable() -> Iterator[None]:
 
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        raise InputUnusable(f"a damaged Parquet file: {error}") from error
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        # besides its own errors pyarrow lets Python's through: a name that is no UTF-8, a date in the year 12000
+        raise InputUnusable(f"a Parquet file that is damaged or cannot be read: {error}") from error
 
 
 def _batch_rows(parquet: "ParquetFile", limits: Limits) -> int:

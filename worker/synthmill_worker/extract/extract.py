@@ -11,7 +11,7 @@ from synthmill_worker.extract.delimited import read_delimited, read_header, snif
 from synthmill_worker.extract.detect import SourceKind, detect
 from synthmill_worker.extract.encoding import Encoding, find_encoding
 from synthmill_worker.extract.jsonl import read_jsonl
-from synthmill_worker.extract.lines import decoded, pieces, unreadable
+from synthmill_worker.extract.lines import decoded, legible, pieces, unreadable
 from synthmill_worker.extract.markdown import MarkdownBlocks
 from synthmill_worker.extract.rows import BadRow, Limits, Row, Rows, cut
 from synthmill_worker.extract.survey import Survey
@@ -75,5 +75,7 @@ def _chunk_row(number: int, chunk: Chunk, encoding: Encoding) -> Row | BadRow:
     fault = unreadable(chunk.text, encoding)
     if fault is not None:
         return BadRow(number, f"{fault}, in the chunk that begins in line {chunk.line}", cut(chunk.text), chunk.line)
-    data = {"text": chunk.text, "headings": list(chunk.headings)}
-    return Row(number, data, len(chunk.text), chunk.line, (chunk.start, chunk.end), chunk.headings)
+    # only the chunk that a broken heading stands in is bad, not all those below it
+    headings = tuple(map(legible, chunk.headings))
+    data = {"text": chunk.text, "headings": list(headings)}
+    return Row(number, data, len(chunk.text), chunk.line, (chunk.start, chunk.end), headings)

@@ -60,6 +60,11 @@ def pieces(text: TextIO, limit: int) -> Iterator[Line]:
         number, starts = number + ends, ends
 
 
+def legible(text: str) -> str:
+    """The text with U+FFFD for what makes it unreadable."""
+    return _MARKED.sub("\ufffd", text)
+
+
 def unreadable(text: str, encoding: Encoding) -> str | None:
     """Why a text cannot be used: bytes outside the encoding or NULs in it; None for a good one."""
     found = _MARKED.search(text)

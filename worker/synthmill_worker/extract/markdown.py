@@ -1,6 +1,7 @@
 """Markdown to blocks: headings, paragraphs, lists, tables and fenced code, as far as cutting needs to know.
 
-It follows CommonMark where that moves a boundary or a heading; it renders nothing.
+It follows CommonMark where that moves a boundary or a heading; it renders nothing. Patterns are such that no line,
+however made, takes more than linear time.
 """
 
 import re
@@ -8,11 +9,11 @@ import re
 from synthmill_worker.extract.blocks import BlockKind, Draft, TextBlocks
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
-_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_ATX = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")
 _UNDERLINE = re.compile(r" {0,3}(=+|-+)[ \t]*$")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
-_TABLE_RULE = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-*:?[ \t]*)+$")
 _INDENTED = re.compile(r"\t| {2,}\S")
+_RULE_CHARACTERS = frozenset("|:- \t")
 _HEADING_LINES = 3  # a paragraph of more lines is no heading, whatever underlines it
 
 
@@ -60,7 +61,7 @@ class MarkdownBlocks(TextBlocks):
             draft.kind = BlockKind.FENCE
             self._closer = re.compile(rf" {{0,3}}{re.escape(fence[1])}{re.escape(fence[1][0])}*[ \t]*$")
         elif heading := _ATX.match(text):
-            self._heading(draft, len(heading[1]), heading[2] or "")
+            self._heading(draft, len(heading[1]), _title(text[heading.end() :]))
         elif _ITEM.match(text):
             draft.kind = BlockKind.LIST
 
@@ -68,7 +69,7 @@ class MarkdownBlocks(TextBlocks):
         draft.ended = False
         if draft.kind is not BlockKind.PROSE:
             return
-        if _TABLE_RULE.match(text):
+        if _is_table_rule(text):
             draft.kind = BlockKind.TABLE
         elif (underline := _UNDERLINE.match(text)) and _may_be_heading(draft):
             title = " ".join(line.strip() for line in draft.texts[:-1]).strip()
@@ -83,6 +84,17 @@ class MarkdownBlocks(TextBlocks):
 def _opens(text: str) -> bool:
     """Whether this line begins a heading or a fence wherever it stands."""
     return bool(_ATX.match(text) or _FENCE.match(text))
+
+
+def _title(text: str) -> str:
+    """What stands behind the # signs, without those that may close the line."""
+    title = text.strip(" \t")
+    unclosed = title.rstrip("#")
+    return unclosed.rstrip(" \t") if not unclosed or unclosed[-1] in " \t" else title
+
+
+def _is_table_rule(text: str) -> bool:
+    return "|" in text and "-" in text and set(text) <= _RULE_CHARACTERS
 
 
 def _may_be_heading(draft: Draft) -> bool:
