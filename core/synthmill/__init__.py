@@ -12,7 +12,7 @@
 - `bridge/`    from the lease queue to `synthmill-consumer --stdio` and back
 - `supervisor/` the services of one command as child processes; `lifecycle` how a service stops
 - `cli/`       the command line
-- `errors`, `logs`, `object_keys`   what all of them use
+- `errors`, `logs`, `object_keys`, `cursors`, `field_paths`   what all of them use
 """
 
 __version__ = "0.1.0"

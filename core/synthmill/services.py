@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from synthmill.errors import UserError
 from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
 from synthmill.ports.records import RecordStore
@@ -23,10 +22,14 @@ class Services:
 
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
-    """Opens the adapters of the profile and closes them at the end."""
+    """Opens the adapters of the profile and closes them at the end; those of the other are not even imported."""
     if settings.profile is Profile.STACK:
-        raise UserError("this version runs the embedded profile only: unset SYNTHMILL_PROFILE or set it to embedded")
-    from synthmill.embedded import open_embedded
+        from synthmill.stack import open_stack
 
-    async with open_embedded(settings) as services:
-        yield services
+        async with open_stack(settings) as services:
+            yield services
+    else:
+        from synthmill.embedded import open_embedded
+
+        async with open_embedded(settings) as services:
+            yield services

@@ -10,13 +10,21 @@ import pytest
 from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
 from synthmill.ports.records import RecordStore
-from tests.support.ports import BROKERS, OBJECT_STORES, RECORD_STORES, REMOVERS, At
-from tests.support.stack import ON_STACK
+from tests.support.ports import BROKERS, OBJECT_STORES, ON_SERVERS, RECORD_STORES, At
+from tests.support.stack import ON_STACK, remove_indices
 
 
 def adapters(names: Iterable[str]) -> list[object]:
     """The adapters of a port as parameters; those of real servers run on demand."""
-    return [pytest.param(name, marks=ON_STACK if name in REMOVERS else ()) for name in names]
+    return [pytest.param(name, marks=ON_STACK if name in ON_SERVERS else ()) for name in names]
+
+
+@pytest.fixture(scope="session")
+def indices_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the run's indexes lie, beside every test's own folder."""
+    location = str(tmp_path_factory.getbasetemp())
+    yield location
+    asyncio.run(remove_indices(location))
 
 
 def _there(at: At) -> Iterator[At]:
@@ -40,6 +48,8 @@ async def objects(objects_at: At) -> AsyncIterator[ObjectStore]:
 @pytest.fixture(params=adapters(BROKERS))
 def broker_at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[At]:
     """Where the broker under test lies."""
+    if request.param == "rabbitmq":
+        request.getfixturevalue("indices_at")
     yield from _there(At(request.param, str(tmp_path)))
 
 
@@ -50,10 +60,11 @@ async def broker(broker_at: At) -> AsyncIterator[Broker]:
         yield broker
 
 
-@pytest.fixture(params=RECORD_STORES)
+@pytest.fixture(params=adapters(RECORD_STORES))
 def store_at(request: pytest.FixtureRequest, tmp_path: Path) -> At:
     """Where the record store under test lies."""
-    return At(request.param, str(tmp_path))
+    shared = request.param == "elasticsearch"
+    return At(request.param, request.getfixturevalue("indices_at") if shared else str(tmp_path))
 
 
 @pytest.fixture

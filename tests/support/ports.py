@@ -64,13 +64,15 @@ SPECIAL_BROKERS: dict[str, Callable[[str], AbstractAsyncContextManager[Broker]]]
 RECORD_STORES: dict[str, Callable[[str], AbstractAsyncContextManager[RecordStore]]] = {
     "sqlite": _sqlite_store,
     "sqlite-delayed": lambda location: _sqlite_store(location, visibility_delay=True),
+    "elasticsearch": stack.elasticsearch,
 }
 
+ON_SERVERS = {"minio", "rabbitmq", "elasticsearch"}
 REMOVERS: dict[str, Callable[[str], Awaitable[None]]] = {
     "minio": stack.remove_bucket,
     "rabbitmq": stack.remove_queues,
 }
-"""How a test's place on a server is taken away again; an embedded adapter's goes with its folder."""
+"""How a test's place on a server is taken away again; indexes, slow to make, are shared by a whole test run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from elasticsearch import AsyncElasticsearch, BadRequestError
 from minio.deleteobjects import DeleteObject
 from pydantic import SecretStr
 
-from synthmill.embedded import Database, SqliteRecordStore
 from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
-from synthmill.settings import MinioSettings, RabbitSettings, Settings
+from synthmill.ports.records import RecordStore
+from synthmill.settings import ElasticSettings, MinioSettings, RabbitSettings, Settings
+from synthmill.stack.elastic import ElasticRecordStore
 from synthmill.stack.objects import MinioObjectStore
 from synthmill.stack.rabbitmq import RabbitBroker
 from synthmill.stack.rabbitmq.link import Link
@@ -76,15 +78,14 @@ def rabbit_settings(location: str) -> RabbitSettings:
 
 @asynccontextmanager
 async def rabbitmq(location: str) -> AsyncIterator[Broker]:
-    """The broker there; its queues are declared."""
-    database = await Database.open(Path(location) / "starts.db")
-    broker = RabbitBroker(rabbit_settings(location), SqliteRecordStore(database))
-    try:
-        await broker.declare()
-        yield broker
-    finally:
-        await broker.close()
-        await database.close()
+    """The broker there; its queues are declared. Its store is the one of the test run."""
+    async with elasticsearch(str(Path(location).parent)) as store:
+        broker = RabbitBroker(rabbit_settings(location), store)
+        try:
+            await broker.declare()
+            yield broker
+        finally:
+            await broker.close()
 
 
 async def remove_queues(location: str) -> None:
@@ -97,3 +98,40 @@ async def remove_queues(location: str) -> None:
             await channel.queue_delete(declaration.name)
         await channel.exchange_delete(topology.census)
     await link.close()
+
+
+def elastic_settings(location: str) -> ElasticSettings:
+    """Indexes of the test's own."""
+    return Settings().elasticsearch.model_copy(update={"prefix": place(location)})
+
+
+@asynccontextmanager
+async def elasticsearch(location: str) -> AsyncIterator[RecordStore]:
+    """The record store there; its shared indexes are made."""
+    store = ElasticRecordStore(elastic_settings(location))
+    try:
+        await store.prepare()
+        yield store
+    finally:
+        await store.close()
+
+
+async def remove_indices(location: str) -> None:
+    """Takes all indexes and templates away."""
+    settings = elastic_settings(location)
+    async with AsyncElasticsearch(str(settings.url)) as client:
+        found = await client.indices.get(index=f"{settings.prefix}-*", features="aliases")
+        names = list(found.body)
+        for start in range(0, len(names), 20):  # they stand in the request's first line, which has its limit
+            await client.indices.delete(index=names[start : start + 20])
+        await client.indices.delete_index_template(name=f"{settings.prefix}-*")
+
+
+async def folds_accents(location: str) -> bool:
+    """Whether the server can find é by e."""
+    async with AsyncElasticsearch(str(elastic_settings(location).url)) as client:
+        try:
+            await client.indices.analyze(tokenizer="standard", filter=["asciifolding"], text="é")
+        except BadRequestError:
+            return False
+        return True

@@ -1,1 +1,11 @@
-"""The stack profile: the three ports on real servers."""
+"""The stack profile: the three ports on real servers.
+
+# Layout
+- `objects`    MinIO: the object store; `uploads` and `lifecycle` serve it
+- `rabbitmq`   RabbitMQ: the broker
+- `elastic`    Elasticsearch: the record store
+"""
+
+from synthmill.stack.opening import open_stack
+
+__all__ = ["open_stack"]
