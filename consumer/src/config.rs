@@ -49,7 +49,8 @@ Options (each also by its variable; the command line wins):
   --admission MODE      local: a content is taken once in a run; ask: the reader of the output answers each
                         accepted slot line by a verdict line         SYNTHMILL_CONSUMER__ADMISSION      local
   --concurrency N       calls in flight to one model at one address  SYNTHMILL_CONSUMER__CONCURRENCY    64
-  --prefetch N          requests that may be unsettled               SYNTHMILL_CONSUMER__PREFETCH       2 x concurrency
+  --prefetch N          requests that may be unsettled; with ask, who feeds more of them waits for ever: verdicts
+                        would stand behind requests not yet read     SYNTHMILL_CONSUMER__PREFETCH       2 x concurrency
   --gateway-url URL     where models without a base_url are called   SYNTHMILL_GATEWAY__URL             http://127.0.0.1:4000/v1
   --version, --help
 

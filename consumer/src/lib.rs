@@ -7,6 +7,7 @@
 //! - `pipeline`   one delivery from request to settlement; `desk` what all deliveries share
 //! - `plan`       a request's declaration, compiled once; `template` the template engine
 //! - `ladder`     asks a model in ever simpler forms, keeps what is valid, asks again for the rest
+//! - `compute`    requests that need no model
 //! - `repair`, `coerce`, `cast`, `validate`   from an answer's text to a record, pure
 //! - `documents`, `offer`   what is written down, and what the store says of a record
 //! - `store`, `jobs`   the far ends as traits; `stdio` is their one implementation so far
@@ -18,6 +19,7 @@
 pub mod app;
 pub mod cast;
 pub mod coerce;
+pub mod compute;
 pub mod config;
 pub mod contract;
 pub mod desk;

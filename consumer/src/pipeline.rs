@@ -2,6 +2,7 @@
 
 use std::future::Future;
 
+use crate::compute;
 use crate::contract::{BadLine, GenerationRequest, SettleOutcome};
 use crate::desk::{Desk, Halt};
 use crate::ids;
@@ -77,7 +78,7 @@ async fn fill<S: Store, J: JobView>(desk: &Desk<S, J>, request: &GenerationReque
     let open = open_slots(desk, request).await?;
     match (&request.model, plan.llm.is_empty()) {
         _ if open.is_empty() => Ok(()),
-        (_, true) => ladder::compute(desk, request, &plan, &open).await,
+        (_, true) => compute::fill(desk, request, &plan, &open).await,
         (Some(model), false) => ladder::fill(desk, request, &plan, model, &open).await,
         (None, false) => Err(Halt::Invalid("model is missing, yet the request has llm columns".to_owned())),
     }

@@ -63,7 +63,7 @@ impl Plan {
 }
 
 fn llm_part(name: String, column: &LlmColumn) -> Result<LlmPart, String> {
-    let schema = Value::from(column);
+    let schema = Value::Object(column.json_schema.clone());
     let validator = validator(&schema).map_err(|error| format!("json_schema of column {name}: {error}"))?;
     Ok(LlmPart { name, schema, validator })
 }

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 use super::{ColumnName, JobId, JsonObject, Lineage, Name, Sha256Hex, V1};
 
@@ -138,6 +137,11 @@ impl GenerationRequest {
     }
 
     fn check_ranges(&self) -> Result<(), String> {
+        // it becomes part of a header
+        within("the length of request_id", self.request_id.len() as u64, 1, 200)?;
+        if !self.request_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("request_id holds characters other than visible ASCII".to_owned());
+        }
         within("round", u64::from(self.round), 1, 1000)?;
         within("max_attempts", u64::from(self.max_attempts), 1, 20)?;
         within("recipe_seed", self.recipe_seed, 0, (1 << 53) - 1)?;
@@ -217,11 +221,4 @@ fn default_attempts() -> u32 {
 /// A field that may be null but must be there.
 fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<RequestModel>, D::Error> {
     Option::deserialize(input)
-}
-
-/// The value of `column` as JSON Schema sees it.
-impl From<&LlmColumn> for Value {
-    fn from(column: &LlmColumn) -> Self {
-        Value::Object(column.json_schema.clone())
-    }
 }

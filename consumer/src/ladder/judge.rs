@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::contract::RejectClass;
-use crate::llm::client::{Answer, Finish};
+use crate::llm::answer::{Answer, Finish};
 use crate::plan::Plan;
 use crate::repair::{self, Found, Lost, Repair, Repairs};
 use crate::validate::Failure;

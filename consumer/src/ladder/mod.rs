@@ -11,12 +11,12 @@ use crate::desk::{Desk, Halt};
 use crate::documents::{self, Attempt, CallFacts};
 use crate::ids;
 use crate::jobs::JobView;
-use crate::llm::client::{Answer, Target};
+use crate::llm::answer::Answer;
+use crate::llm::client::Target;
 use crate::llm::error::{CallError, Kind};
 use crate::llm::exchange::{self, CallNumbers, Question, Reply};
 use crate::offer::{self, Offered};
 use crate::plan::Plan;
-use crate::repair::Repairs;
 use crate::store::{Fact, Store};
 use crate::template::Scope;
 use crate::text;
@@ -280,43 +280,4 @@ impl Open {
             }
         }
     }
-}
-
-/// Computes the slots of a request without an llm column: no call, attempt 0.
-///
-/// # Errors
-/// When the store is gone.
-pub async fn compute<S: Store, J: JobView>(
-    desk: &Desk<S, J>,
-    request: &GenerationRequest,
-    plan: &Plan,
-    open: &[usize],
-) -> Result<(), Halt> {
-    let mut offers = Vec::new();
-    let mut facts = Vec::new();
-    for index in open {
-        let slot = &request.slots[*index];
-        let share = documents::Share { cost_usd: Some(0.0), ..documents::Share::default() };
-        let by = Attempt { number: 0, call: None, share, raw: None };
-        let mut repairs = Repairs::default();
-        match validate::record(plan, request, slot, serde_json::Map::new(), &mut repairs) {
-            Ok(content) => {
-                let document = documents::accepted(request, slot, content, &repairs, &by);
-                offers.push((Open::new(*index), document, by));
-            }
-            Err(failure) => {
-                facts.push(Fact::Reject(Box::new(documents::reject(request, slot, &failure, &by))));
-                facts.push(Fact::Failed(Box::new(documents::exhausted(request, slot, &failure))));
-            }
-        }
-    }
-    desk.store.note(facts).await?;
-    let mut exhausted = Vec::new();
-    for (one, offered) in offer::all(desk, request, offers).await? {
-        if let Offered::Duplicate { failure, .. } | Offered::Refused(failure) = offered {
-            let slot = &request.slots[one.index];
-            exhausted.push(Fact::Failed(Box::new(documents::exhausted(request, slot, &failure))));
-        }
-    }
-    Ok(desk.store.note(exhausted).await?)
 }

@@ -3,8 +3,9 @@
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use super::answer::Answer;
 use super::breaker::{Change, Health, Pass};
-use super::client::{Answer, Identity, Target};
+use super::client::{Identity, Target};
 use super::error::{CallError, Kind};
 use super::forms::Step;
 use super::limiter::{Permit, Throttle};
@@ -183,7 +184,9 @@ async fn turn<S: Store, J: JobView>(
     }
     match pass {
         Ok(pass) => Ok((permit, pass)),
-        Err(_) => Err(desk.block(request, unreachable(desk, question)).await),
+        Err(_) => {
+            Err(desk.block(request, unreachable(desk, question, "it was tried by other requests")).await)
+        }
     }
 }
 
@@ -259,7 +262,9 @@ async fn tell<S: Store, J: JobView>(
 ) -> Result<(), Halt> {
     let name = match change {
         Change::None => return Ok(()),
-        Change::GaveUp => return Err(desk.block(question.request, unreachable(desk, question)).await),
+        Change::GaveUp => {
+            return Err(desk.block(question.request, unreachable(desk, question, &error.reason)).await);
+        }
         Change::Opened { unreachable: true } => "provider.unreachable",
         Change::Opened { unreachable: false } => "provider.failing",
     };
@@ -274,9 +279,10 @@ fn fields(question: &Question<'_>, key: &str, value: serde_json::Value) -> JsonO
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn unreachable<S, J>(desk: &Desk<S, J>, question: &Question<'_>) -> String {
+fn unreachable<S, J>(desk: &Desk<S, J>, question: &Question<'_>, cause: &str) -> String {
     format!(
-        "{} could not be reached for {} s: check that it runs and that model.base_url is right, then resume the job",
+        "{} could not be reached for {} s: check that it runs and that model.base_url is right, then resume the job \
+         ({cause})",
         question.target.shown,
         desk.providers.patience().as_secs_f64()
     )

@@ -1,8 +1,9 @@
 //! One chat call to any OpenAI-compatible address, and when it may be made.
 //!
-//! `exchange` makes the calls; `client` speaks HTTP; `error` says what a failure means; `limiter`, `breaker`,
+//! `exchange` makes the calls; `client` speaks HTTP; `answer` reads what came, `error` says what a failure means; `limiter`, `breaker`,
 //! `budget` and `backoff` say when; `forms` remembers which form of answer an address can be asked for.
 
+pub mod answer;
 pub mod backoff;
 pub mod breaker;
 pub mod budget;

@@ -65,3 +65,36 @@ fn short(hex: &str) -> Short {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Sha256Hex;
+    use crate::documents;
+    use crate::testing;
+    use crate::validate::Failure;
+
+    fn document(slot: usize, content: &str) -> SlotDocument {
+        let request = testing::request();
+        let failure = Failure::whole(crate::contract::RejectClass::Parse, "");
+        let mut document = documents::exhausted(&request, &request.slots[slot], &failure);
+        document.content_hash = Some(Sha256Hex::of(content.as_bytes()));
+        document
+    }
+
+    #[test]
+    fn a_content_is_taken_once_and_a_slot_filled_once() {
+        let claims = Claims::default();
+        assert_eq!(claims.claim(&document(0, "a"), Claiming::Once), Verdict::Stored);
+        assert_eq!(claims.claim(&document(1, "a"), Claiming::Once), Verdict::Duplicate);
+        assert_eq!(claims.claim(&document(0, "b"), Claiming::Once), Verdict::Already);
+        assert!(claims.holds("default", "j1-0") && !claims.holds("default", "j1-1"));
+        assert!(!claims.holds("other", "j1-0"));
+        assert_eq!(claims.claim(&document(1, "a"), Claiming::Free), Verdict::Stored);
+    }
+
+    #[test]
+    fn keys_keep_the_first_half_of_the_digest() {
+        assert_eq!(short(&"0f".repeat(32)), [0x0f; 16]);
+    }
+}

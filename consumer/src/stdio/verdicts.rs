@@ -71,3 +71,33 @@ impl Verdicts {
         state.waiting.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(record_id: &str) -> VerdictLine {
+        serde_json::from_value(serde_json::json!({"record_id": record_id, "round": 1, "verdict": "stored"}))
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_slot_offered_twice_gets_its_verdicts_in_order() {
+        let verdicts = Verdicts::default();
+        let (first, second) = (verdicts.expect("j-0", 1).unwrap(), verdicts.expect("j-0", 1).unwrap());
+        assert_eq!(verdicts.take(line("j-0")), Taken::Yes);
+        assert_eq!(first.await, Ok(Verdict::Stored));
+        assert_eq!(verdicts.take(line("j-0")), Taken::Yes);
+        assert_eq!(second.await, Ok(Verdict::Stored));
+        assert_eq!(verdicts.take(line("j-0")), Taken::NobodyAsked);
+    }
+
+    #[tokio::test]
+    async fn when_input_ends_nobody_waits_any_more() {
+        let verdicts = Verdicts::default();
+        let waiting = verdicts.expect("j-0", 1).unwrap();
+        verdicts.close();
+        assert!(waiting.await.is_err());
+        assert!(verdicts.expect("j-1", 1).is_err());
+    }
+}
