@@ -3,6 +3,7 @@
 # Layout
 - `runner`      decode → handle → settle, every delivery settled in one place
 - `handlers/`   one module a message: `job` plans a round, `dead_letter` parks what nobody could work on
+- `upkeep`      reconciles beside the queues
 - `seeding`     stores the seeds of a job's sources, each source under a deterministic id
 - `contracts`   what a recipe demands of the columns it reads
 - `extract/`    streaming readers, from a seekable file to rows

@@ -43,9 +43,8 @@ class Occurrences:
     def batch(self) -> Iterator[None]:
         """Notes inside are one transaction, which is much cheaper."""
         self._connection.execute("BEGIN")
-        try:
-            yield
-        finally:
+        yield
+        with _full_disk():
             self._connection.execute("COMMIT")
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from synthmill.services import Services
 from synthmill_worker.handlers.dead_letter import handle_dead_job, handle_dead_request
 from synthmill_worker.handlers.job import handle_job
 from synthmill_worker.handlers.words import Handled, Undecodable
+from synthmill_worker.upkeep import keep_up
 
 MAX_STARTS = 3
 """A message is given up on its third delivery that began (design §6)."""
@@ -23,6 +24,7 @@ DRAIN_SECONDS = 20.0
 _FIRST_DELAY_SECONDS = 0.5
 _LAST_DELAY_SECONDS = 10.0
 _FULL_DISK_SECONDS = 30.0  # somebody has to free space first
+_FAILURES_KEPT = 10_000
 _DEAD_END_SECONDS = 300.0  # a dead letter that cannot be drained has nowhere else to go
 
 logger = logging.getLogger(__name__)
@@ -152,6 +154,8 @@ class Lane:
         return Verdict(Settlement.DEAD_LETTER, evidence={"reason": reason, "starts": str(starts)})
 
     def _failed(self, message: Message, error: Exception) -> Verdict:
+        if len(self._failures) > _FAILURES_KEPT:
+            self._failures.clear()  # of messages that others served since: it only costs them their longer waits
         before, _ = self._failures.get(message.message_id, (0, ""))
         told = f"{type(error).__name__}: {error}"
         self._failures[message.message_id] = (before + 1, f"the last error was {told}")
@@ -180,6 +184,7 @@ class Worker:
 
     def __init__(self, services: Services, *, drain_seconds: float = DRAIN_SECONDS) -> None:
         jobs_at_a_time = services.settings.worker.prefetch
+        self._services = services
         self._drain_seconds = drain_seconds
         self._stopping = asyncio.Event()
         self._lanes = [
@@ -196,11 +201,15 @@ class Worker:
         """Serves until `stop`, or until a lane cannot go on: its error is raised, the others end in order."""
         lanes = [asyncio.create_task(lane.run(), name=lane.queue) for lane in self._lanes]
         stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({*lanes, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        upkeep = asyncio.create_task(keep_up(self._services))
+        await asyncio.wait({*lanes, stopping, upkeep}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        upkeep.cancel()
         self._stop_taking()
         await self._wait(lanes)
         await self._abort(lanes)
+        if not upkeep.cancelled():
+            upkeep.result()
 
     def _stop_taking(self) -> None:
         for lane in self._lanes:

@@ -91,7 +91,8 @@ class _Seeding:
         """Where each row may have other columns, reads ahead until every needed one was seen; mostly one chunk."""
         needed, available = self.demands.columns, extraction.columns
         if available is None:
-            available = tuple(await _columns_until(self._extract(file, survey), set(needed)))
+            ahead = await to_the_end(lambda: self._extract(file, survey))
+            available = tuple(await _columns_until(ahead, set(needed)))
         if available:
             require_columns(needed, available)
 

@@ -14,4 +14,5 @@ async def to_the_end(work: Callable[[], T]) -> T:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         await asyncio.wait([running])
+        running.exception()  # looked at, or asyncio complains that nobody did
         raise

@@ -7,6 +7,7 @@
 - `lease`      one planner a job (law 3)
 - `plan`       publish a round's generation requests in confirmed chunks (laws 3 and 4)
 - `rounds`     raise the round: resume, retry and top-up (law 4)
+- `cancel`     stop a job for good
 - `status`     the accounting identity, counted from facts (law 1)
 - `advance`    decide what a job whose round has ended comes to
 - `track`      follow a job until it rests
@@ -14,5 +15,6 @@
 - `export`     JSONL, Parquet and CSV
 - `cleanup`    delete temporary files (law 5)
 - `drive`      all of it in order, without Prefect
+- `reconcile`  repair what a crash left behind (law 11)
 - `events`     say what happened
 """

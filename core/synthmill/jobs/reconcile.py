@@ -1,0 +1,118 @@
+"""Repairs what a crash left behind, from documents alone and without Prefect (design law 11).
+
+Sends again what was created or published but not planned in time, moves on jobs whose round has ended while nobody
+watched, and deletes temporary files that nothing live refers to. Safe to run by several at once, since every step is
+a compare-and-swap or deletes only what is orphaned; `take_turn` keeps them from doing the same work.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from synthmill.errors import VersionConflict
+from synthmill.jobs.advance import advance
+from synthmill.jobs.cleanup import delete_temporary_files, inputs_are_seeds
+from synthmill.jobs.documents import find_job, jobs_of
+from synthmill.jobs.events import say
+from synthmill.jobs.status import job_status
+from synthmill.jobs.submit import publish, send
+from synthmill.ports.records import Collection, Place, Write, WriteMode
+from synthmill.services import Services
+from synthmill_schemas.base import now
+from synthmill_schemas.event import Level
+from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, Lease
+
+_HOLDER = "reconcile"
+_UNPLANNED = (JobState.CREATED, JobState.PUBLISHING, JobState.PUBLISHED)
+
+
+@dataclass(slots=True)
+class Repairs:
+    """What one pass did."""
+
+    resent: int = 0
+    advanced: int = 0
+    files_deleted: int = 0
+
+
+async def reconcile(services: Services, tenant: str) -> Repairs:
+    """One pass over a tenant's jobs and temporary files."""
+    repairs = Repairs()
+    jobs = jobs_of(tenant)
+    await services.store.visible(jobs)
+    live = [state.value for state in (*_UNPLANNED, JobState.PLANNED)]
+    async for stored in services.store.scan(jobs, {"state": live}):
+        await _mend(services, JobDocument.model_validate(stored.document), repairs)
+    repairs.files_deleted = await sweep(services, tenant)
+    return repairs
+
+
+async def _mend(services: Services, job: JobDocument, repairs: Repairs) -> None:
+    if job.state is JobState.PLANNED:
+        await advance(services, job.tenant, await job_status(services.store, job.tenant, job.job_id))
+        after = await find_job(services.store, job.tenant, job.job_id)
+        repairs.advanced += after is not None and after.document.state is not JobState.PLANNED
+    elif _overdue(services, job):
+        await _send_again(services, job)
+        repairs.resent += 1
+
+
+def _overdue(services: Services, job: JobDocument) -> bool:
+    """Nobody plans it, and nothing about it changed for longer than a healthy worker takes to begin."""
+    planned_now = job.planner is not None and job.planner.expires_at > now()
+    return not planned_now and job.updated_at < now() - timedelta(seconds=services.settings.job.resend_seconds)
+
+
+async def _send_again(services: Services, job: JobDocument) -> None:
+    if job.state is JobState.PUBLISHED:
+        await send(services, job)  # the same message id: a worker that has it drops this one
+    else:
+        await publish(services, job.tenant, job.job_id)
+    seconds = services.settings.job.resend_seconds
+    text = f"job {job.job_id} round {job.round} was {job.state} and not planned for {seconds:.0f} s: sent again"
+    await say(
+        services.store, "reconcile", "job.resent", text, tenant=job.tenant, job_id=job.job_id, level=Level.WARNING
+    )
+
+
+async def sweep(services: Services, tenant: str) -> int:
+    """Deletes temporary files past their retention that nothing live refers to; answers how many files went."""
+    oldest = now() - timedelta(hours=services.settings.job.temporary_file_hours)
+    expired: dict[str, int] = {}
+    async for item in services.objects.list("tmp/"):
+        if item.modified_at < oldest:
+            job_id = item.key.split("/")[1]
+            expired[job_id] = expired.get(job_id, 0) + 1
+    return sum([await _sweep_job(services, tenant, job_id, files) for job_id, files in expired.items()])
+
+
+async def _sweep_job(services: Services, tenant: str, job_id: str, files: int) -> int:
+    found = await find_job(services.store, tenant, job_id)
+    if found is None:
+        return await services.objects.delete_prefix(f"tmp/{job_id}/")
+    job = found.document
+    if inputs_are_seeds(job):
+        return await delete_temporary_files(services, tenant, job_id)
+    needed = job.state in RUNNING_STATES or job.state is JobState.CREATED
+    return 0 if needed else await services.objects.delete_prefix(f"tmp/{job_id}/")
+
+
+async def take_turn(services: Services, tenant: str, owner: str, seconds: float) -> bool:
+    """Whether the caller is the one who reconciles for the next `seconds`; a lease in the store says who."""
+    place = Place(tenant, Collection.REPORTS)
+    fresh = Lease(owner=owner, expires_at=now() + timedelta(seconds=seconds)).model_dump(mode="json")
+    await services.store.bulk([Write(place, _HOLDER, fresh, WriteMode.CREATE)])
+    return await _take(services, place, owner, fresh)
+
+
+async def _take(services: Services, place: Place, owner: str, fresh: dict[str, object]) -> bool:
+    stored = await services.store.get(place, _HOLDER)
+    if stored is None:
+        return False
+    held_until = datetime.fromisoformat(str(stored.document["expires_at"]))
+    if stored.document["owner"] != owner and held_until > now():
+        return False
+    try:
+        await services.store.patch(place, _HOLDER, fresh, expected=stored.version)
+    except VersionConflict:
+        return False  # somebody else took it just now
+    return True

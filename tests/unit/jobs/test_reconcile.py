@@ -1,0 +1,104 @@
+"""Whatever a crash leaves half done is taken up from documents alone; what is in use is left alone."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from synthmill.embedded import EmbeddedServices, open_embedded
+from synthmill.jobs.documents import change_job, get_job
+from synthmill.jobs.order import InputFile, JobOrder
+from synthmill.jobs.reconcile import reconcile, sweep, take_turn
+from synthmill.jobs.submit import stage, submit
+from synthmill.ports.broker import Queue, Settlement
+from synthmill.settings import JobSettings, Settings
+from synthmill_schemas.base import now
+from synthmill_schemas.job import JobState, Lease
+from tests.support.jobs import TENANT, accepted, store_slots
+
+JOB = "job-1"
+Order = Callable[..., JobOrder]
+
+
+@pytest.fixture
+async def services(tmp_path: Path) -> AsyncIterator[EmbeddedServices]:
+    """Services for which everything is overdue at once."""
+    job = JobSettings(resend_seconds=1e-6, temporary_file_hours=1e-9)
+    async with open_embedded(Settings(home=tmp_path / "home", job=job)) as opened:
+        yield opened
+
+
+async def rows() -> AsyncIterator[bytes]:
+    yield b"a\n1\n"
+
+
+async def staged(services: EmbeddedServices, order: JobOrder) -> None:
+    await stage(services, JobOrder(TENANT, JOB, order.recipe, [InputFile("rows.csv", rows)]))
+
+
+async def lose_the_message(services: EmbeddedServices) -> None:
+    async with services.broker.consume(Queue.JOBS, prefetch=1) as consumption:
+        await consumption.settle(await anext(aiter(consumption)), Settlement.ACK)
+
+
+async def files(services: EmbeddedServices) -> list[str]:
+    return [item.key async for item in services.objects.list("tmp/")]
+
+
+async def test_a_job_whose_submitter_died_is_published(services: EmbeddedServices, order: Order) -> None:
+    await stage(services, order())
+    assert (await reconcile(services, TENANT)).resent == 1
+    assert (await get_job(services.store, TENANT, JOB)).document.state is JobState.PUBLISHED
+    assert (await services.broker.depth(Queue.JOBS)).ready == 1
+
+
+async def test_a_job_whose_message_is_lost_is_sent_again(services: EmbeddedServices, order: Order) -> None:
+    await submit(services, order())
+    await lose_the_message(services)
+    assert (await reconcile(services, TENANT)).resent == 1
+    assert (await services.broker.depth(Queue.JOBS)).ready == 1
+
+
+async def test_a_job_that_somebody_plans_is_left_alone(services: EmbeddedServices, order: Order) -> None:
+    await submit(services, order())
+    lease = Lease(owner="worker", expires_at=now() + timedelta(minutes=1))
+    await change_job(services.store, TENANT, JOB, lambda _: {"planner": lease})
+    assert (await reconcile(services, TENANT)).resent == 0
+
+
+async def test_a_finished_round_that_nobody_watches_is_closed(services: EmbeddedServices, order: Order) -> None:
+    await submit(services, order())
+    await change_job(services.store, TENANT, JOB, lambda _: {"state": JobState.PLANNED, "records": 4})
+    await store_slots(services, *(accepted(JOB, slot) for slot in range(4)))
+    assert (await reconcile(services, TENANT)).advanced == 1
+    assert (await get_job(services.store, TENANT, JOB)).document.state is JobState.COMPLETED
+
+
+async def test_files_without_a_job_go(services: EmbeddedServices) -> None:
+    await services.objects.put("tmp/nobody/input/0", rows())
+    assert await sweep(services, TENANT) == 1
+    assert await files(services) == []
+
+
+async def test_files_of_a_job_that_still_needs_them_stay(services: EmbeddedServices, order: Order) -> None:
+    await staged(services, order())
+    assert await sweep(services, TENANT) == 0
+    assert await files(services) == [f"tmp/{JOB}/input/0"]
+
+
+@pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.FAILED, JobState.COMPLETED])
+async def test_files_of_a_job_that_ended_go_after_their_time(
+    services: EmbeddedServices, order: Order, state: JobState
+) -> None:
+    await staged(services, order())
+    await change_job(services.store, TENANT, JOB, lambda _: {"state": state})
+    assert await sweep(services, TENANT) == 1
+    assert await files(services) == []
+
+
+async def test_one_reconciles_at_a_time(services: EmbeddedServices) -> None:
+    assert await take_turn(services, TENANT, "one", 60)
+    assert not await take_turn(services, TENANT, "two", 60)
+    assert await take_turn(services, TENANT, "one", -1)
+    assert await take_turn(services, TENANT, "two", 60)
