@@ -40,6 +40,12 @@ base_url_option = click.option(
     type=_matching(_URL, "an http or https URL"),
     help="another OpenAI-compatible URL, e.g. that of vLLM or Ollama",
 )
+tenant_option = click.option(
+    "--tenant",
+    metavar="NAME",
+    type=_matching(_DATASET, "a tenant: small letters, digits, _ and -"),
+    help="default: SYNTHMILL_TENANT",
+)
 dataset_option = click.option(
     "--dataset",
     metavar="NAME",

@@ -33,8 +33,10 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Look up": {
         "schema": Entry("schema", "the JSON Schema of recipes, for editors"),
         "settings": Entry("settings", "all settings, their values and variables"),
+        "keys": Entry("keys", "make, list and revoke keys of the REST API"),
     },
     "Services": {
+        "api": Entry("services", "run the REST API in the foreground"),
         "worker": Entry("services", "run the worker in the foreground"),
         "bridge": Entry("services", "run the bridge to the consumer in the foreground"),
         "gateway": Entry("services", "run the LLM gateway in the foreground"),

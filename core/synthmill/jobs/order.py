@@ -18,10 +18,14 @@ ByteStream = Callable[[], AsyncIterator[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A source to be staged: its lasting name and its bytes, which can be read again from the start."""
+    """A source to be staged: its lasting name and its bytes, which can be read again from the start.
+
+    With `sha256` the bytes are checked against it, and lie where no other content for the same job can replace them.
+    """
 
     name: str
     read: ByteStream
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,9 @@ async def _mark_published(services: Services, job: VersionedJob) -> None:
 
 
 async def _put(services: Services, order: JobOrder, number: int, file: InputFile) -> Source:
-    object_key = f"tmp/{order.job_id}/input/{number}"
-    stored = await services.objects.put(object_key, file.read())
+    content = "" if file.sha256 is None else f"-{file.sha256}"
+    object_key = f"tmp/{order.job_id}/input/{number}{content}"
+    stored = await services.objects.put(object_key, file.read(), sha256=file.sha256)
     if stored.sha256 is None:
         raise UserError(f"the object store gave no checksum for {file.name}")
     key = _unique_name(order, number)

@@ -16,6 +16,8 @@ class Collection(StrEnum):
     """What kind of document; SLOTS, RECORDS and nothing else are kept apart by dataset."""
 
     RECIPES = "recipes"
+    SOURCES = "sources"  # what was uploaded, until its file is deleted
+    KEYS = "keys"  # API keys, never their secrets
     JOBS = "jobs"
     INPUTS = "inputs"
     SLOTS = "slots"

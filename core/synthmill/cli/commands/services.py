@@ -1,4 +1,4 @@
-"""`synthmill worker|bridge|gateway`: becomes the service, so that signals and exit codes are its own."""
+"""`synthmill api|worker|bridge|gateway`: becomes the service, so that signals and exit codes are its own."""
 
 import os
 import sys
@@ -12,6 +12,13 @@ _PASS_ON = {"ignore_unknown_options": True, "help_option_names": []}
 def _become(module: str, arguments: tuple[str, ...]) -> NoReturn:
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own module, no shell
+
+
+@click.command("api", context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def api_command(arguments: tuple[str, ...]) -> None:
+    """Run the REST API in the foreground: sources, recipes, jobs and results over HTTP."""
+    _become("synthmill_api", arguments)
 
 
 @click.command("worker", context_settings=_PASS_ON)

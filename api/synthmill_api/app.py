@@ -1,0 +1,42 @@
+"""Puts the application together; its lifespan opens the services of the profile."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+
+from synthmill import __version__
+from synthmill.services import open_services
+from synthmill.settings import Settings
+from synthmill_api.auth.keys import KeyRing
+from synthmill_api.auth.secret import installation_secret
+from synthmill_api.config import ApiConfig
+from synthmill_api.dependencies import Runtime
+from synthmill_api.handlers import add_handlers
+from synthmill_api.health.endpoints import router as health
+from synthmill_api.kit.headers import SafeHeaders
+from synthmill_api.openapi import describe
+from synthmill_api.sources.endpoints import router as sources
+
+_DOMAINS: tuple[APIRouter, ...] = (sources,)
+
+
+def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
+    """The application; nothing is opened before it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services(settings) as services:
+            keys = KeyRing(services.store, installation_secret(config, settings))
+            app.state.runtime = Runtime(services, config, keys)
+            yield
+
+    # no interactive pages: they load scripts from other people's servers
+    app = FastAPI(title="synthmill", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    add_handlers(app)
+    app.add_middleware(SafeHeaders)
+    app.include_router(health)
+    for domain in _DOMAINS:
+        app.include_router(domain)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # how FastAPI wants it replaced
+    return app

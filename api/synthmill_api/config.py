@@ -1,0 +1,20 @@
+"""The API's settings: `SYNTHMILL_API__…`; what it shares with other services is in `synthmill.settings`."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ApiConfig(BaseSettings):
+    """What can be set; addresses come from the command line."""
+
+    model_config = SettingsConfigDict(env_prefix="SYNTHMILL_API__", extra="ignore", frozen=True)
+
+    secret: SecretStr | None = Field(
+        None, min_length=32, description="keys are stored hashed with it; default: a file in the data folder"
+    )
+    max_source_bytes: int = Field(5 << 30, ge=1, description="the largest file that may be uploaded")
+    max_body_bytes: int = Field(8 << 20, ge=1_024, description="the largest JSON body")
+    model_urls: list[str] = Field([], description="base URLs that recipes may name; others are refused")
+    model_key_variables: list[str] = Field([], description="what recipes may name as api_key_env")
+    retry_after_seconds: int = Field(5, ge=1, description="told to clients when a server behind is down")
+    drain_seconds: int = Field(20, ge=0, description="requests in hand may finish so long when stopping")

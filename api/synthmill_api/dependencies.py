@@ -1,0 +1,45 @@
+"""What an endpoint is given: the opened services, the settings, and who is calling."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+
+from synthmill.services import Services
+from synthmill_api.auth.keys import KeyRing
+from synthmill_api.auth.scopes import Caller
+from synthmill_api.config import ApiConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What lives as long as the application runs."""
+
+    services: Services
+    config: ApiConfig
+    keys: KeyRing
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The runtime of the application that serves this request."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def _services(request: Request) -> Services:
+    return runtime_of(request).services
+
+
+def _config(request: Request) -> ApiConfig:
+    return runtime_of(request).config
+
+
+def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller  # set by the guarded route
+    return caller
+
+
+ServicesHere = Annotated[Services, Depends(_services)]
+ConfigHere = Annotated[ApiConfig, Depends(_config)]
+CallerHere = Annotated[Caller, Depends(_caller)]

@@ -1,0 +1,181 @@
+"""Every failure as RFC 9457 problem+json: a stable code, what happened, and what to do. Never a stack trace."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from synthmill.errors import (
+    BadKey,
+    BrokerUnavailable,
+    ChecksumMismatch,
+    InputUnusable,
+    JobMissing,
+    ObjectMissing,
+    ObjectStoreUnavailable,
+    Retriable,
+    StorageFull,
+    StoreUnavailable,
+    SynthmillError,
+    UserError,
+    VersionConflict,
+)
+from synthmill.recipes import RecipeInvalid
+
+MEDIA_TYPE = "application/problem+json"
+_log = logging.getLogger("synthmill_api")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What all problems of one code have in common."""
+
+    status: int
+    title: str
+    hint: str
+
+
+class Code(StrEnum):
+    """What a program may decide by; codes are never renamed."""
+
+    UNREADABLE_REQUEST = "unreadable_request"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    CONFLICT = "conflict"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    JOB_STATE = "job_state"
+    SOURCE_GONE = "source_gone"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    INVALID_REQUEST = "invalid_request"
+    RECIPE_INVALID = "recipe_invalid"
+    INPUT_UNUSABLE = "input_unusable"
+    CHECKSUM_MISMATCH = "checksum_mismatch"
+    UNKNOWN_FIELD = "unknown_field"
+    INTERNAL = "internal"
+    BROKER_UNAVAILABLE = "broker_unavailable"
+    STORE_UNAVAILABLE = "store_unavailable"
+    OBJECT_STORE_UNAVAILABLE = "object_store_unavailable"
+    UNAVAILABLE = "unavailable"
+    STORAGE_FULL = "storage_full"
+
+
+_LATER = "Send the same request again after Retry-After seconds; nothing that was confirmed is lost."
+
+KINDS: dict[Code, Kind] = {
+    Code.UNREADABLE_REQUEST: Kind(400, "The request cannot be read", "Mend the request; its body was not understood."),
+    Code.UNAUTHENTICATED: Kind(401, "No valid key", "Send `Authorization: Bearer PREFIX.SECRET` with a live key."),
+    Code.FORBIDDEN: Kind(403, "The key lacks a scope", "Use a key that has the scope, or have one made."),
+    Code.NOT_FOUND: Kind(404, "Not found", "Check the id; the lists show what this key's tenant has."),
+    Code.METHOD_NOT_ALLOWED: Kind(405, "No such method here", "/openapi.json lists what each path takes."),
+    Code.CONFLICT: Kind(409, "Somebody else was faster", "Read the present state and decide anew."),
+    Code.IDEMPOTENCY_KEY_REUSED: Kind(
+        409, "The Idempotency-Key belongs to another request", "Send a new key with a new request."
+    ),
+    Code.JOB_STATE: Kind(409, "The job's state does not allow it", "GET the job to see where it stands."),
+    Code.SOURCE_GONE: Kind(410, "The source's file is gone", "Upload the file again; the source keeps its id."),
+    Code.TOO_LARGE: Kind(413, "The body is too large", "Send less; the detail names the limit."),
+    Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Not this media type", "The detail names what is taken."),
+    Code.INVALID_REQUEST: Kind(422, "The request has faults", "Mend what `faults` lists and send it again."),
+    Code.RECIPE_INVALID: Kind(422, "The recipe has faults", "Mend what `faults` lists and send it again."),
+    Code.INPUT_UNUSABLE: Kind(422, "The input cannot serve", "The detail says what is wrong with it."),
+    Code.CHECKSUM_MISMATCH: Kind(422, "Other bytes than announced", "Send the file again."),
+    Code.UNKNOWN_FIELD: Kind(422, "No such field in the records", "The detail lists the fields there are."),
+    Code.INTERNAL: Kind(500, "An error that should not happen", "Try again; tell the operator if it stays."),
+    Code.BROKER_UNAVAILABLE: Kind(503, "The broker does not answer", _LATER),
+    Code.STORE_UNAVAILABLE: Kind(503, "The record store does not answer", _LATER),
+    Code.OBJECT_STORE_UNAVAILABLE: Kind(503, "The object store does not answer", _LATER),
+    Code.UNAVAILABLE: Kind(503, "Not possible just now", _LATER),
+    Code.STORAGE_FULL: Kind(507, "No space left", "Tell the operator to free some, then send it again."),
+}
+
+ALWAYS = (Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.INVALID_REQUEST, Code.INTERNAL, Code.STORE_UNAVAILABLE)
+"""Codes that any guarded route may answer with."""
+
+
+class FaultItem(BaseModel):
+    """One thing to mend."""
+
+    path: str = Field(description="where, e.g. columns[2].sampler.weights or query.limit; empty: the whole")
+    message: str
+    hint: str | None = None
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    type: str = Field(description="`urn:synthmill:problem:` and the code")
+    title: str
+    status: int
+    code: Code
+    detail: str
+    hint: str = Field(description="what to do about it")
+    faults: list[FaultItem] = Field([], description="every fault at once, where the request has them")
+
+
+class Refused(Exception):
+    """An answer that is a problem; raised wherever it is found out."""
+
+    def __init__(self, code: Code, detail: str, faults: Sequence[FaultItem] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.faults = list(faults)
+
+    @property
+    def kind(self) -> Kind:
+        """Its status, title and hint."""
+        return KINDS[self.code]
+
+    def problem(self) -> Problem:
+        """The body of the answer."""
+        kind = self.kind
+        return Problem(
+            type=f"urn:synthmill:problem:{self.code}",
+            title=kind.title,
+            status=kind.status,
+            code=self.code,
+            detail=self.detail,
+            hint=kind.hint,
+            faults=self.faults,
+        )
+
+
+# In this order: a class stands before the one that it is derived from.
+_CODES: tuple[tuple[type[SynthmillError], Code], ...] = (
+    (JobMissing, Code.NOT_FOUND),
+    (InputUnusable, Code.INPUT_UNUSABLE),
+    (UserError, Code.INVALID_REQUEST),
+    (BrokerUnavailable, Code.BROKER_UNAVAILABLE),
+    (StoreUnavailable, Code.STORE_UNAVAILABLE),
+    (ObjectStoreUnavailable, Code.OBJECT_STORE_UNAVAILABLE),
+    (Retriable, Code.UNAVAILABLE),
+    (VersionConflict, Code.CONFLICT),
+    (ObjectMissing, Code.SOURCE_GONE),
+    (ChecksumMismatch, Code.CHECKSUM_MISMATCH),
+    (BadKey, Code.INVALID_REQUEST),
+    (StorageFull, Code.STORAGE_FULL),
+)
+
+
+def refusal_of(error: SynthmillError) -> Refused:
+    """What a client is told about one of our errors."""
+    if isinstance(error, RecipeInvalid):
+        faults = [FaultItem(path=fault.path, message=fault.message, hint=fault.hint) for fault in error.faults]
+        return Refused(Code.RECIPE_INVALID, f"{error.source} has {len(faults)} faults", faults)
+    for class_, code in _CODES:
+        if isinstance(error, class_):
+            return Refused(code, str(error))
+    if error.retriable:
+        return Refused(Code.UNAVAILABLE, str(error))
+    _log.error("an answer became 500: %s", error, exc_info=error)
+    return internal()
+
+
+def internal() -> Refused:
+    """What is told about an error that nobody foresaw: nothing but that it happened."""
+    return Refused(Code.INTERNAL, "the request could not be served; the log of the service says why")

@@ -1,0 +1,1 @@
+"""Health: for whoever decides to restart us, or to send us requests."""

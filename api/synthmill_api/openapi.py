@@ -1,0 +1,59 @@
+"""The OpenAPI document: problems with their codes, the key, and what FastAPI would leave vague."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from synthmill import __version__
+from synthmill_api.errors import KINDS, MEDIA_TYPE, Code, Problem, Refused
+
+_TITLE = "synthmill"
+_DESCRIPTION = (
+    "Files and a recipe in, exactly the N synthetic records you asked for out. Every failure is an RFC 9457 problem "
+    "with a stable `code` and a `hint` what to do. The tenant is that of the key."
+)
+TAGS = [
+    {"name": "health", "description": "Whether the service lives, and whether it can serve."},
+    {"name": "sources", "description": "Uploaded files; temporary, a job keeps its own seeds."},
+    {"name": "recipes", "description": "Declarations of datasets, versioned."},
+    {"name": "jobs", "description": "Executions of a recipe on sources."},
+    {"name": "results", "description": "What a job made: records, rejects, events, exports."},
+]
+
+
+def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may answer with these codes."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for code in dict.fromkeys(codes):
+        kind = KINDS[code]
+        entry = responses.setdefault(kind.status, {"description": kind.title, "content": {MEDIA_TYPE: _content()}})
+        example = Refused(code, kind.title).problem().model_dump(mode="json")
+        entry["content"][MEDIA_TYPE]["examples"][code.value] = {"value": example}
+    if 503 in responses:
+        responses[503]["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+    return responses
+
+
+def _content() -> dict[str, Any]:
+    return {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=_TITLE, version=__version__, description=_DESCRIPTION, routes=app.routes, tags=TAGS
+        )
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        schemas.update(_problem_schemas())
+        scheme = {"type": "http", "scheme": "bearer", "description": "A key: `synthmill keys create`."}
+        components["securitySchemes"] = {"key": scheme}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _problem_schemas() -> dict[str, Any]:
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    return {**schema.pop("$defs", {}), "Problem": schema}

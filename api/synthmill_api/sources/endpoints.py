@@ -1,0 +1,135 @@
+"""`/v1/sources`: upload, list, look at and delete files."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from synthmill.ports.records import Query as StoreQuery
+from synthmill_api.auth.guard import Body, guarded, guarded_router
+from synthmill_api.auth.scopes import Scope
+from synthmill_api.dependencies import CallerHere, ServicesHere
+from synthmill_api.errors import Code, Refused
+from synthmill_api.kit.multipart import file_part
+from synthmill_api.kit.pages import Listing, PagingHere
+from synthmill_api.sources import service
+from synthmill_api.sources.documents import SourceDocument
+from synthmill_api.sources.service import Outcome, Upload
+
+router = guarded_router("sources")
+
+SourceId = Annotated[str, Path(max_length=64, description="e.g. src_5f1c…", pattern=r"^[A-Za-z0-9_-]+$")]
+
+_FILE = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
+_REQUEST_BODY = {
+    "required": True,
+    "description": "A form with one part `file`, or the bytes themselves with `?name=`.",
+    "content": {"multipart/form-data": {"schema": _FORM}, "application/octet-stream": {"schema": _FILE}},
+}
+_EXAMPLE: JsonDict = {
+    "id": "src_0d9c3d4b6d5b4a7f9a55e1f20b1c7a11",
+    "name": "products.csv",
+    "size": 18231,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "created_at": "2026-11-23T07:24:04Z",
+}
+
+
+class Source(BaseModel):
+    """An uploaded file."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: str = Field(description="of the content: the same bytes have the same id")
+    name: str
+    size: int = Field(description="bytes")
+    sha256: str
+    created_at: datetime
+
+    @classmethod
+    def of(cls, document: SourceDocument) -> "Source":
+        """What a client sees of a stored source."""
+        return cls(
+            id=document.source_id,
+            name=document.name,
+            size=document.size,
+            sha256=document.sha256,
+            created_at=document.created_at,
+        )
+
+
+@router.post(
+    "/sources",
+    operation_id="upload_source",
+    status_code=201,
+    **guarded(
+        Scope.SOURCES_WRITE,
+        Code.UNREADABLE_REQUEST,
+        Code.TOO_LARGE,
+        Code.UNSUPPORTED_MEDIA_TYPE,
+        Code.INPUT_UNUSABLE,
+        Code.CHECKSUM_MISMATCH,
+        Code.OBJECT_STORE_UNAVAILABLE,
+        Code.STORAGE_FULL,
+        body=Body.FILE,
+        answers={200: {"model": Source, "description": "This content was there already"}},
+        extra={"requestBody": _REQUEST_BODY},
+    ),
+)
+async def upload_source(
+    request: Request,
+    response: Response,
+    services: ServicesHere,
+    caller: CallerHere,
+    name: Annotated[str | None, Query(max_length=1_024, description="the file's name, for a body of bytes")] = None,
+    sha256: Annotated[str | None, Query(pattern="^[0-9a-f]{64}$", description="refuse other bytes than these")] = None,
+) -> Source:
+    """Upload a file; it is streamed to the object store and never held in memory."""
+    upload = await _upload(request, name, sha256)
+    document, outcome = await service.store(services, caller.tenant, upload)
+    response.status_code = 201 if outcome is Outcome.NEW else 200
+    response.headers["Location"] = f"/v1/sources/{document.source_id}"
+    return Source.of(document)
+
+
+async def _upload(request: Request, name: str | None, sha256: str | None) -> Upload:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "send the file as it is, without Content-Encoding")
+    type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    match type_:
+        case "multipart/form-data":
+            part = await file_part(request)
+            return Upload(service.checked_name(name or part.name), part.chunks, sha256)
+        case "application/x-www-form-urlencoded":
+            raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "send multipart/form-data, or the bytes as any other type")
+        case _:
+            return Upload(service.checked_name(name), request.stream(), sha256)
+
+
+@router.get("/sources", operation_id="list_sources", **guarded(Scope.SOURCES_READ))
+async def list_sources(services: ServicesHere, caller: CallerHere, paging: PagingHere) -> Listing[Source]:
+    """List sources, the newest first."""
+    query = StoreQuery(sort="-created_at", limit=paging.limit, cursor=paging.cursor)
+    page = await service.page(services, caller.tenant, query)
+    items = [Source.of(SourceDocument.model_validate(hit.document)) for hit in page.hits]
+    return Listing(items=items, total=page.total, cursor=page.cursor)
+
+
+@router.get("/sources/{source_id}", operation_id="get_source", **guarded(Scope.SOURCES_READ, Code.NOT_FOUND))
+async def get_source(services: ServicesHere, caller: CallerHere, source_id: SourceId) -> Source:
+    """Look at a source."""
+    return Source.of(await service.get(services, caller.tenant, source_id))
+
+
+@router.delete(
+    "/sources/{source_id}",
+    operation_id="delete_source",
+    status_code=204,
+    **guarded(Scope.SOURCES_WRITE, Code.NOT_FOUND, Code.OBJECT_STORE_UNAVAILABLE),
+)
+async def delete_source(services: ServicesHere, caller: CallerHere, source_id: SourceId) -> None:
+    """Delete a source and its file; jobs that were made from it have what they need."""
+    await service.delete(services, caller.tenant, source_id)

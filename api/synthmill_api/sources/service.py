@@ -1,0 +1,133 @@
+"""Stores uploads, each content once a tenant."""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from synthmill.errors import InputUnusable, ObjectMissing, VersionConflict
+from synthmill.ports.objects import StoredObject
+from synthmill.ports.records import Collection, Page, Place, Query, Write, WriteMode, WriteStatus
+from synthmill.services import Services
+from synthmill_api.errors import Code, FaultItem, Refused
+from synthmill_api.sources.documents import SourceDocument, source_id
+
+_MOST_NAME_BYTES = 255
+
+
+class Outcome(StrEnum):
+    """What an upload came to."""
+
+    NEW = "new"
+    EXISTING = "existing"  # the same content was there
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way in; `sha256` is what the client announced."""
+
+    name: str
+    chunks: AsyncIterator[bytes]
+    sha256: str | None = None
+
+
+def place_of(tenant: str) -> Place:
+    """Where a tenant's sources are."""
+    return Place(tenant, Collection.SOURCES)
+
+
+def checked_name(name: str | None) -> str:
+    """A plain file name; refused otherwise, never mended."""
+    fault = _name_fault(name)
+    if name is None or fault is not None:
+        item = FaultItem(path="name", message=fault or "missing", hint="Give a plain file name, e.g. products.csv.")
+        raise Refused(Code.INVALID_REQUEST, f"the file's name {fault or 'is missing'}", [item])
+    return name
+
+
+def _name_fault(name: str | None) -> str | None:
+    if not name or not name.strip(". "):
+        return "is missing"
+    if len(name.encode("utf-8", "replace")) > _MOST_NAME_BYTES:
+        return f"is longer than {_MOST_NAME_BYTES} bytes"
+    if any(character in "/\\\x7f" or ord(character) < 32 or 0xD800 <= ord(character) < 0xE000 for character in name):
+        return "holds a slash, a backslash or a control character"
+    return None
+
+
+async def store(services: Services, tenant: str, upload: Upload) -> tuple[SourceDocument, Outcome]:
+    """The source of this content; what is not needed of the upload is deleted again."""
+    prefix = f"tmp/sources/{uuid.uuid4().hex}/"
+    stored = await services.objects.put(f"{prefix}data", upload.chunks, sha256=upload.sha256)
+    try:
+        kept, outcome = await _settle(services, _document(tenant, upload.name, stored))
+    except BaseException:
+        await services.objects.delete_prefix(prefix)
+        raise
+    if kept.object_key != stored.key:
+        await services.objects.delete_prefix(prefix)
+    return kept, outcome
+
+
+def _document(tenant: str, name: str, stored: StoredObject) -> SourceDocument:
+    if stored.size == 0 or stored.sha256 is None:
+        raise InputUnusable(f"{name} is empty; there is nothing to generate from")
+    return SourceDocument(
+        tenant=tenant,
+        source_id=source_id(tenant, stored.sha256),
+        name=name,
+        sha256=stored.sha256,
+        size=stored.size,
+        object_key=stored.key,
+    )
+
+
+async def _settle(services: Services, document: SourceDocument) -> tuple[SourceDocument, Outcome]:
+    """Creates the document, or takes the one there is; one whose file is gone gets the new file."""
+    place = place_of(document.tenant)
+    write = Write(place, document.source_id, document.model_dump(mode="json"), WriteMode.CREATE)
+    while True:
+        (result,) = await services.store.bulk([write])
+        if result.status is WriteStatus.STORED:
+            return document, Outcome.NEW
+        there = await services.store.get(place, document.source_id)
+        if there is None:
+            continue  # deleted since
+        existing = SourceDocument.model_validate(there.document)
+        if await _has_file(services, existing):
+            return existing, Outcome.EXISTING
+        try:
+            changes = {"object_key": document.object_key}
+            patched = await services.store.patch(place, document.source_id, changes, expected=there.version)
+        except VersionConflict:
+            continue
+        return SourceDocument.model_validate(patched.document), Outcome.EXISTING
+
+
+async def _has_file(services: Services, source: SourceDocument) -> bool:
+    try:
+        async with services.objects.open(source.object_key):
+            return True
+    except ObjectMissing:
+        return False
+
+
+async def get(services: Services, tenant: str, id_: str) -> SourceDocument:
+    """The source, or a 404."""
+    stored = await services.store.get(place_of(tenant), id_)
+    if stored is None:
+        raise Refused(Code.NOT_FOUND, f"there is no source {id_}")
+    return SourceDocument.model_validate(stored.document)
+
+
+async def page(services: Services, tenant: str, query: Query) -> Page:
+    """One page of sources."""
+    await services.store.visible(place_of(tenant))
+    return await services.store.search(place_of(tenant), query)
+
+
+async def delete(services: Services, tenant: str, id_: str) -> None:
+    """Takes away document and file; jobs that read it have copies of their own."""
+    source = await get(services, tenant, id_)
+    await services.store.delete(place_of(tenant), [id_])
+    await services.objects.delete_prefix(source.object_key.removesuffix("data"))
