@@ -64,11 +64,16 @@ class ElasticClient:
             answer = await self._elastic.mget(docs=docs)
             return list(answer["docs"])
 
-    async def swap(self, index: str, key: str, document: Json, seq_no: int, primary_term: int) -> Json:
+    async def swap(self, index: str, key: str, document: bytes, seq_no: int, primary_term: int) -> Json:
         """Replaces a document if it is still this one, else `VersionConflict`."""
         with _told(f"patch of {key}"):
             answer = await self._elastic.index(
-                index=index, id=key, document=document, if_seq_no=seq_no, if_primary_term=primary_term, timeout="10s"
+                index=index,
+                id=key,
+                document=cast("Json", document),
+                if_seq_no=seq_no,
+                if_primary_term=primary_term,
+                timeout="10s",
             )
             return cast("Json", answer.body)
 

@@ -1,4 +1,4 @@
-"""Documents on their way into an index and back: what is refused before it is sent, and the one field that we add."""
+"""Documents on their way into an index and back: what is refused before it is sent, and the fields that we add."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthmill.ports.records import Document, Stored
-from synthmill.stack.elastic.names import DOC_ID, Home
+from synthmill.stack.elastic.names import ADDED, DOC_ID, DOC_TENANT, Home
 
 MAX_DOCUMENT_BYTES = 8 << 20
 """As in the embedded store; the server takes 100 MB a request."""
@@ -43,7 +43,7 @@ class Hit:
 
     def stored(self, home: Home) -> Stored:
         """The document as it was given to us."""
-        document = {name: value for name, value in self.source.items() if name != DOC_ID}
+        document = {name: value for name, value in self.source.items() if name not in ADDED}
         return Stored(home.id(self.key), document, self.version)
 
 
@@ -52,12 +52,16 @@ def version_of(primary_term: int, seq_no: int) -> int:
     return primary_term << _SEQUENCE_BITS | seq_no
 
 
+def addressed(home: Home, id_: str, document: Document) -> Document:
+    """The document with its id and, where tenants share an index, its tenant."""
+    whose = {DOC_TENANT: home.tenant} if home.shared else {}
+    return {**document, DOC_ID: id_, **whose}
+
+
 def encoded(home: Home, id_: str, document: Document) -> bytes:
     """The document as it is sent; `Refused` when it cannot be stored."""
-    if home.shared and document.get("tenant", home.tenant) != home.tenant:
-        raise Refused(f"the document is tenant {document['tenant']!r}'s, not {home.tenant}'s")
     try:
-        told = {**document, "tenant": home.tenant, DOC_ID: id_} if home.shared else {**document, DOC_ID: id_}
+        told = addressed(home, id_, document)
         text = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
         id_size = len(home.key(id_).encode())
     except (TypeError, ValueError, RecursionError) as error:

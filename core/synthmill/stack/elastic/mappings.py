@@ -6,6 +6,7 @@
 from typing import Any
 
 from synthmill.ports.records import Collection
+from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT
 
 VERSION = 1
 
@@ -64,6 +65,27 @@ _PROVENANCE = _object(
 
 _FIELDS: dict[Collection, Mapping] = {
     Collection.RECIPES: {"name": WORD, "recipe_hash": WORD, "recipe": KEPT, "created_at": MOMENT},
+    Collection.SOURCES: {
+        "source_id": WORD,
+        "key": WORD,
+        "object_key": WORD,
+        "sha256": WORD,
+        "size": LONG,
+        "state": WORD,
+        "job_id": WORD,
+        "created_at": MOMENT,
+        "expires_at": MOMENT,
+    },
+    Collection.KEYS: {
+        "prefix": WORD,
+        "for_tenant": WORD,
+        "name": WORD,
+        "hash": LONG_TEXT,
+        "scopes": WORD,
+        "created_at": MOMENT,
+        "expires_at": MOMENT,
+        "revoked_at": MOMENT,
+    },
     Collection.JOBS: {
         "job_id": WORD,
         "dataset": WORD,
@@ -177,8 +199,8 @@ _FIELDS: dict[Collection, Mapping] = {
     Collection.STARTS: {"queue": WORD, "message_id": WORD, "starts": LONG, "at": MOMENT},
 }
 
-_OPEN_TO_MORE = {Collection.RECIPES, Collection.REPORTS}
-"""Kinds whose further fields are kept without being searchable: reports have many shapes."""
+_OPEN_TO_MORE = {Collection.RECIPES, Collection.SOURCES, Collection.KEYS, Collection.REPORTS}
+"""Kinds whose further fields are kept without being searchable: they have many shapes, or shapes of their service."""
 
 REGISTRY: Mapping = {
     "dynamic": "strict",
@@ -205,7 +227,7 @@ def mapping_of(collection: Collection) -> Mapping:
     return {
         "dynamic": False if collection in _OPEN_TO_MORE else "strict",
         "_meta": {"version": VERSION},
-        "properties": {"version": LONG, "tenant": WORD, "doc_id": WORD, **_FIELDS[collection]},
+        "properties": {"version": LONG, "tenant": WORD, DOC_ID: WORD, DOC_TENANT: WORD, **_FIELDS[collection]},
     }
 
 

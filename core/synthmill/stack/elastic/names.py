@@ -1,7 +1,7 @@
 """How indexes, aliases and documents are called, so that tenants never meet.
 
 A dataset's slots lie in indexes of their own; every other kind of document shares one index among the tenants, where
-the tenant stands in each document and before its id. A dot separates tenant and dataset, which cannot hold one.
+the tenant stands before each id and in a field of its own. A dot separates tenant and dataset, which cannot hold one.
 """
 
 import re
@@ -12,6 +12,12 @@ from synthmill.ports.records import Collection, Place
 
 DOC_ID = "doc_id"
 """A document's id without its tenant, as a field: Elasticsearch cannot sort by its own `_id`."""
+
+DOC_TENANT = "doc_tenant"
+"""Whose document it is, where tenants share an index; a document's own `tenant` is its author's to fill."""
+
+ADDED = frozenset({DOC_ID, DOC_TENANT})
+"""Fields that every writer adds and every reader takes away."""
 
 READ_ONLY = "records are the accepted slots and read-only: write to slots"
 

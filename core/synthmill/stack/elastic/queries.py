@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from synthmill.errors import UserError
 from synthmill.ports.records import Condition, Range, Scalar, Where
 from synthmill.stack.elastic.mappings import FULL_TEXT, Mapping
-from synthmill.stack.elastic.names import DOC_ID, Home
+from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT, Home
 from synthmill.stack.elastic.types import FREE, NUMERIC, Types
 
 NOTHING: Mapping = {"match_none": {}}
@@ -17,7 +17,7 @@ def matching(home: Home, where: Where | None, types: Types, text: str | None = N
     """The query for a place's documents that meet all conditions and hold all words."""
     parts = [holds(path, condition, types[path]) for path, condition in (where or {}).items()]
     if home.shared:
-        parts.append({"term": {"tenant": home.tenant}})
+        parts.append({"term": {DOC_TENANT: home.tenant}})
     if text is not None and text.strip():
         parts.append(_words(home, text))
     return {"bool": {"filter": parts}}

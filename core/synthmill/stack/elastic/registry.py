@@ -85,7 +85,7 @@ class Registry:
             await self._create(_dataset_key(dataset.tenant, dataset.name), document)
             return
         hit = dataset.hit
-        await self._client.swap(hit.index, hit.key, document, hit.seq_no, hit.primary_term)
+        await self._client.swap(hit.index, hit.key, json.dumps(document).encode(), hit.seq_no, hit.primary_term)
 
     async def bind(self, tenant: str, dataset: str, job_id: str, index: str) -> None:
         """Binds the job to the index; a job that is bound already stays where it is."""

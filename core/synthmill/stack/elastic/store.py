@@ -22,7 +22,7 @@ from synthmill.stack.elastic.bulks import Action, Sender, action, deletion
 from synthmill.stack.elastic.client import ElasticClient, NotAccepted
 from synthmill.stack.elastic.datasets import Datasets
 from synthmill.stack.elastic.documents import Hit, Refused, encoded, version_of
-from synthmill.stack.elastic.names import DOC_ID, Home, Names
+from synthmill.stack.elastic.names import Home, Names
 from synthmill.stack.elastic.reading import Reader
 from synthmill.stack.elastic.registry import Registry
 from synthmill.stack.elastic.routing import Router
@@ -88,9 +88,8 @@ class ElasticRecordStore:
             raise VersionConflict(f"{home.collection} {id_} {found}, expected {expected}: read it again")
         document = hit.stored(home).document | changes
         try:
-            encoded(home, id_, document)
-            source = document | {DOC_ID: id_}
-            answer = await self._client.swap(hit.index, hit.key, source, hit.seq_no, hit.primary_term)
+            body = encoded(home, id_, document)
+            answer = await self._client.swap(hit.index, hit.key, body, hit.seq_no, hit.primary_term)
         except (Refused, NotAccepted) as error:
             raise UserError(f"{home.collection} {id_} cannot be changed so: {error}") from None
         return Stored(id_, document, version_of(answer["_primary_term"], answer["_seq_no"]))
