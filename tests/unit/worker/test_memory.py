@@ -13,8 +13,8 @@ import pytest
 
 MEBIBYTE = 1 << 20
 
-# Besides noise it covers the index of seed ids, whose cache of 8 MiB a small file does not fill.
-MOST_GROWTH = 1.15
+MOST_GROWTH = 1.1
+MOST_GROWTH_WITH_INDEX = 1.15  # a large file fills the 8 MiB cache of the index of seed ids
 
 
 def row(number: int) -> dict[str, object]:
@@ -33,8 +33,6 @@ def lines(kind: str) -> Iterator[str]:
         case "table.csv":
             yield "sku,title,price,text\n"
             yield from (",".join(map(str, row(n).values())) + "\n" for n in itertools.count())
-        case "table.jsonl":
-            yield from (json.dumps(row(n)) + "\n" for n in itertools.count())
         case "table.json":
             yield "["
             yield from (("," if n else "") + json.dumps(row(n)) for n in itertools.count())
@@ -45,7 +43,13 @@ def lines(kind: str) -> Iterator[str]:
 def write(path: Path, size: int) -> Path:
     """A file of about `size` bytes, of the kind that its name says."""
     if path.suffix == ".parquet":
-        table = pa.Table.from_pylist([row(n) for n in range(size // 60)])  # it compresses well
+        count = size // 600
+        columns = {
+            "title": ["lamp"] * count,
+            "price": list(range(count)),
+            "text": [f"{n:09d} " * 60 for n in range(count)],
+        }
+        table = pa.table(columns)
         pq.write_table(table, path, row_group_size=len(table))
         return path
     with path.open("w") as file:
@@ -73,23 +77,23 @@ def growth(folder: Path, name: str, small: int, large: int) -> float:
     return high / low
 
 
-@pytest.mark.parametrize("name", ["table.csv", "table.jsonl", "table.json", "table.parquet", "text.md"])
+@pytest.mark.parametrize("name", ["table.csv", "table.json", "table.parquet", "text.md"])
 def test_peak_memory_of_a_file_ten_times_as_large_is_the_same(tmp_path: Path, name: str) -> None:
-    assert growth(tmp_path, name, MEBIBYTE, 10 * MEBIBYTE) < MOST_GROWTH
+    assert growth(tmp_path, name, MEBIBYTE // 2, 5 * MEBIBYTE) < MOST_GROWTH
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["table.csv", "table.json", "text.md"])
 def test_peak_memory_of_a_file_a_hundred_times_as_large_is_the_same(tmp_path: Path, name: str) -> None:
-    assert growth(tmp_path, name, 2 * MEBIBYTE, 200 * MEBIBYTE) < MOST_GROWTH
+    assert growth(tmp_path, name, 2 * MEBIBYTE, 200 * MEBIBYTE) < MOST_GROWTH_WITH_INDEX
 
 
 def test_a_single_line_as_long_as_the_file_takes_no_more_memory_than_many(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
-    _, usual = peak(write(path, MEBIBYTE))
+    _, usual = peak(write(path, MEBIBYTE // 2))
     with path.open("w") as file:
         file.write("sku,title,price\n1,lamp,5\n2,")
-        file.writelines("x" * MEBIBYTE for _ in range(60))
+        file.writelines("x" * MEBIBYTE for _ in range(40))
         file.write("\n3,desk,7\n")
     rows, long_line = peak(path)
     assert rows == 2
