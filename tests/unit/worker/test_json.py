@@ -41,6 +41,11 @@ def test_an_object_with_one_array_of_objects_gives_that_array() -> None:
     assert good(data, "rows.json") == [{"n": 1}, {"n": [{"m": 2}]}]
 
 
+def test_a_document_may_be_larger_than_a_row_may_be() -> None:
+    rows = [{"n": n, "text": "x" * 80} for n in range(2_000)]
+    assert good(json.dumps(rows).encode(), "rows.json", limits=Limits(row_bytes=1_024)) == rows
+
+
 def test_an_object_without_such_an_array_is_one_row() -> None:
     assert good(b'{"name": "lamp", "tags": ["a", "b"]}', "row.json") == [{"name": "lamp", "tags": ["a", "b"]}]
 
