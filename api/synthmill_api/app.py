@@ -14,11 +14,13 @@ from synthmill_api.config import ApiConfig
 from synthmill_api.dependencies import Runtime
 from synthmill_api.handlers import add_handlers
 from synthmill_api.health.endpoints import router as health
+from synthmill_api.jobs.endpoints import router as jobs
 from synthmill_api.kit.headers import SafeHeaders
 from synthmill_api.openapi import describe
+from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.sources.endpoints import router as sources
 
-_DOMAINS: tuple[APIRouter, ...] = (sources,)
+_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, jobs)
 
 
 def create_app(settings: Settings, config: ApiConfig) -> FastAPI:

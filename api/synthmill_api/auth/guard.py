@@ -18,11 +18,13 @@ from synthmill_api.openapi import problems
 SCHEME = "key"
 _SCOPE = "x-synthmill-scope"
 _BODY = "x-synthmill-body"
+_BODY_CODES = (Code.UNREADABLE_REQUEST, Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
 class Body(StrEnum):
     """What a route takes."""
 
+    NONE = "none"
     JSON = "json"
     FILE = "file"
 
@@ -30,13 +32,14 @@ class Body(StrEnum):
 def guarded(
     scope: Scope,
     *codes: Code,
-    body: Body = Body.JSON,
+    body: Body = Body.NONE,
     answers: Mapping[int | str, dict[str, Any]] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for a route: the scope that it needs, and what it may answer beside its usual answer."""
     needs = {_SCOPE: scope.value, _BODY: body.value, "security": [{SCHEME: [scope.value]}]}
-    responses = {**problems(*ALWAYS, *codes), **(answers or {})}
+    of_body = () if body is Body.NONE else _BODY_CODES
+    responses = {**problems(*ALWAYS, *of_body, *codes), **(answers or {})}
     return {"responses": responses, "openapi_extra": {**needs, **(extra or {})}}
 
 
@@ -54,7 +57,7 @@ class GuardedRoute(APIRoute):
         async def serve(request: Request) -> Response:
             runtime = runtime_of(request)
             request.state.caller = await _admitted(runtime, request, needed)
-            return await handle(limited(request, _limit(runtime, body)))
+            return await handle(_bounded(runtime, request, body))
 
         return serve
 
@@ -64,8 +67,17 @@ def guarded_router(tag: str) -> APIRouter:
     return APIRouter(prefix="/v1", tags=[tag], route_class=GuardedRoute)
 
 
-def _limit(runtime: Runtime, body: Body) -> int:
-    return runtime.config.max_source_bytes if body is Body.FILE else runtime.config.max_body_bytes
+def _bounded(runtime: Runtime, request: Request, body: Body) -> Request:
+    match body:
+        case Body.NONE:
+            return request
+        case Body.FILE:
+            return limited(request, runtime.config.max_source_bytes)
+        case Body.JSON:
+            type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if type_ != "application/json" and not type_.endswith("+json"):
+                raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "send JSON, and say so: Content-Type: application/json")
+            return limited(request, runtime.config.max_body_bytes)
 
 
 async def _admitted(runtime: Runtime, request: Request, needed: Scope) -> Caller:

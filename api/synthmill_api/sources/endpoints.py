@@ -67,9 +67,6 @@ class Source(BaseModel):
     status_code=201,
     **guarded(
         Scope.SOURCES_WRITE,
-        Code.UNREADABLE_REQUEST,
-        Code.TOO_LARGE,
-        Code.UNSUPPORTED_MEDIA_TYPE,
         Code.INPUT_UNUSABLE,
         Code.CHECKSUM_MISMATCH,
         Code.OBJECT_STORE_UNAVAILABLE,

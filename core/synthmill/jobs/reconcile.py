@@ -22,6 +22,7 @@ from synthmill_schemas.event import Level
 from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, Lease
 
 _HOLDER = "reconcile"
+_UPLOADS = "sources"  # tmp/sources/<upload>/: files that the API keeps for jobs to come
 _UNPLANNED = (JobState.CREATED, JobState.PUBLISHING, JobState.PUBLISHED)
 
 
@@ -80,9 +81,21 @@ async def sweep(services: Services, tenant: str) -> int:
     expired: dict[str, int] = {}
     async for item in services.objects.list("tmp/"):
         if item.modified_at < oldest:
-            job_id = item.key.split("/")[1]
-            expired[job_id] = expired.get(job_id, 0) + 1
-    return sum([await _sweep_job(services, tenant, job_id, files) for job_id, files in expired.items()])
+            folder = _folder(item.key)
+            expired[folder] = expired.get(folder, 0) + 1
+    return sum([await _sweep_folder(services, tenant, folder, files) for folder, files in expired.items()])
+
+
+def _folder(key: str) -> str:
+    """What goes together: all files of a job, or one upload."""
+    parts = key.split("/")
+    return "/".join(parts[1:3]) if parts[1] == _UPLOADS else parts[1]
+
+
+async def _sweep_folder(services: Services, tenant: str, folder: str, files: int) -> int:
+    if folder.startswith(f"{_UPLOADS}/"):  # jobs have copies of their own; the next upload brings the file back
+        return await services.objects.delete_prefix(f"tmp/{folder}/")
+    return await _sweep_job(services, tenant, folder, files)
 
 
 async def _sweep_job(services: Services, tenant: str, job_id: str, files: int) -> int:

@@ -1,5 +1,7 @@
 """Whatever a crash leaves half done is taken up from documents alone; what is in use is left alone."""
 
+import dataclasses
+import os
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -79,6 +81,16 @@ async def test_files_without_a_job_go(services: EmbeddedServices) -> None:
     await services.objects.put("tmp/nobody/input/0", rows())
     assert await sweep(services, TENANT) == 1
     assert await files(services) == []
+
+
+async def test_an_old_upload_goes_and_a_fresh_one_beside_it_stays(services: EmbeddedServices, tmp_path: Path) -> None:
+    for upload in ("old", "fresh"):
+        await services.objects.put(f"tmp/sources/{upload}/data", rows())
+    (old,) = (tmp_path / "home" / "objects").rglob("sources/old/data")
+    os.utime(old, (0, 0))
+    settings = services.settings.model_copy(update={"job": JobSettings(temporary_file_hours=1)})
+    assert await sweep(dataclasses.replace(services, settings=settings), TENANT) == 1
+    assert await files(services) == ["tmp/sources/fresh/data"]
 
 
 async def test_files_of_a_job_that_still_needs_them_stay(services: EmbeddedServices, order: Order) -> None:

@@ -1,0 +1,100 @@
+"""`/v1/jobs`: make, list, follow, cancel and resume jobs."""
+
+from typing import Annotated
+
+from fastapi import Header, Path, Query, Response
+
+from synthmill.ports.records import Query as StoreQuery
+from synthmill.ports.records import Where
+from synthmill_api.auth.guard import Body, guarded, guarded_router
+from synthmill_api.auth.scopes import Scope
+from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
+from synthmill_api.errors import Code
+from synthmill_api.jobs import service
+from synthmill_api.jobs.service import Creation
+from synthmill_api.jobs.views import Job, JobProgress, JobRequest
+from synthmill_api.kit.pages import Listing, PagingHere
+from synthmill_schemas.job import JobDocument, JobState
+
+router = guarded_router("jobs")
+
+JobIdHere = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+_KEY = "makes the request safe to repeat: the same key and body are the same job, another body is a 409"
+
+
+@router.post(
+    "/jobs",
+    operation_id="create_job",
+    status_code=202,
+    **guarded(
+        Scope.JOBS_WRITE,
+        Code.NOT_FOUND,
+        Code.IDEMPOTENCY_KEY_REUSED,
+        Code.SOURCE_GONE,
+        Code.RECIPE_INVALID,
+        Code.INPUT_UNUSABLE,
+        Code.BROKER_UNAVAILABLE,
+        Code.OBJECT_STORE_UNAVAILABLE,
+        Code.STORAGE_FULL,
+        body=Body.JSON,
+    ),
+)
+async def create_job(
+    response: Response,
+    services: ServicesHere,
+    config: ConfigHere,
+    caller: CallerHere,
+    request: JobRequest,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, description=_KEY)] = None,
+) -> Job:
+    """Order a dataset; the answer comes when the broker has confirmed the job."""
+    document = await service.create(services, config, Creation(caller, request, idempotency_key))
+    response.headers["Location"] = f"/v1/jobs/{document.job_id}"
+    return Job.of(document)
+
+
+@router.get("/jobs", operation_id="list_jobs", **guarded(Scope.JOBS_READ))
+async def list_jobs(
+    services: ServicesHere,
+    caller: CallerHere,
+    paging: PagingHere,
+    state: Annotated[list[JobState] | None, Query(description="only jobs in one of these states")] = None,
+    dataset: Annotated[str | None, Query(max_length=63)] = None,
+) -> Listing[Job]:
+    """List jobs, the newest first."""
+    where: dict[str, str | list[str]] = {}
+    if state:
+        where["state"] = [each.value for each in state]
+    if dataset is not None:
+        where["dataset"] = dataset
+    matching: Where = where
+    query = StoreQuery(matching, sort="-created_at", limit=paging.limit, cursor=paging.cursor)
+    page = await service.page(services, caller.tenant, query)
+    items = [Job.of(JobDocument.model_validate(hit.document)) for hit in page.hits]
+    return Listing(items=items, total=page.total, cursor=page.cursor)
+
+
+@router.get("/jobs/{job_id}", operation_id="get_job", **guarded(Scope.JOBS_READ, Code.NOT_FOUND))
+async def get_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> JobProgress:
+    """Follow a job: requested = accepted + exhausted + parked + pending."""
+    document, status = await service.counted(services, caller.tenant, job_id)
+    return JobProgress.counted(document, status)
+
+
+@router.post(
+    "/jobs/{job_id}/cancel", operation_id="cancel_job", **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE)
+)
+async def cancel_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> Job:
+    """Stop a job: calls in flight end, no new ones begin, what is accepted stays."""
+    return Job.of(await service.cancel(services, caller.tenant, job_id))
+
+
+@router.post(
+    "/jobs/{job_id}/resume",
+    operation_id="resume_job",
+    status_code=202,
+    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE, Code.BROKER_UNAVAILABLE),
+)
+async def resume_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> Job:
+    """Go on with a job that stopped; only slots without an accepted record are worked on."""
+    return Job.of(await service.resume(services, caller.tenant, job_id))

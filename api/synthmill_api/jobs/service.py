@@ -1,0 +1,148 @@
+"""Makes jobs by core's `submit`, and reads and moves them by core's own functions."""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+
+from synthmill.errors import Retriable, SynthmillError, UserError
+from synthmill.jobs import cancel as core_cancel
+from synthmill.jobs import rounds
+from synthmill.jobs.documents import find_job, jobs_of
+from synthmill.jobs.order import JobOrder, new_job_id
+from synthmill.jobs.status import Status, job_status
+from synthmill.jobs.submit import submit
+from synthmill.ports.broker import Queue
+from synthmill.ports.records import Page, Query
+from synthmill.recipes import CompiledRecipe, Overrides
+from synthmill.services import Services
+from synthmill_api.auth.scopes import Caller
+from synthmill_api.config import ApiConfig
+from synthmill_api.errors import Code, Refused
+from synthmill_api.jobs.inputs import rows_file, source_files
+from synthmill_api.jobs.labels import noted, request_hash_of
+from synthmill_api.jobs.views import JobRequest
+from synthmill_api.recipes import service as recipe_service
+from synthmill_api.recipes.service import RecipeReference
+from synthmill_schemas.ids import canonical_json, job_id_from_key
+from synthmill_schemas.job import JobDocument
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """A request for a job; with a key, the same request again is the same job."""
+
+    caller: Caller
+    request: JobRequest
+    idempotency_key: str | None
+
+    @property
+    def request_hash(self) -> str:
+        """Of everything that the client asked for."""
+        text = canonical_json(self.request.model_dump(mode="json"))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def create(services: Services, config: ApiConfig, creation: Creation) -> JobDocument:
+    """The job, once the broker has confirmed it."""
+    tenant, key = creation.caller.tenant, creation.idempotency_key
+    job_id = new_job_id() if key is None else job_id_from_key(tenant, key)
+    await _refuse_other_request(services, creation, job_id)
+    order = await _order(services, config, creation, job_id)
+    await services.broker.depth(Queue.JOBS)  # a broker that is down is told before anything is stored
+    try:
+        document = await submit(services, order)
+    except UserError:
+        await _refuse_other_request(services, creation, job_id)  # it came first while we were at it
+        raise
+    except Retriable:
+        if key is None:
+            await _give_up(services, tenant, job_id)
+        raise
+    if request_hash_of(document) != creation.request_hash:
+        raise _reused(job_id)
+    return document
+
+
+async def _order(services: Services, config: ApiConfig, creation: Creation, job_id: str) -> JobOrder:
+    tenant, request = creation.caller.tenant, creation.request
+    recipe = await _recipe(services, config, tenant, request)
+    files = await source_files(services, tenant, request.sources)
+    if request.rows:
+        files.append(rows_file(request.rows))
+    _require_inputs(recipe, inputs=len(files))
+    labels = noted(request.labels, creation.request_hash, creation.caller.key)
+    return JobOrder(tenant, job_id, recipe, files, labels)
+
+
+async def _recipe(services: Services, config: ApiConfig, tenant: str, request: JobRequest) -> CompiledRecipe:
+    data = request.recipe
+    if request.stored_recipe is not None:
+        reference = RecipeReference(request.stored_recipe.name, request.stored_recipe.version)
+        data = (await recipe_service.get(services, tenant, reference)).recipe.model_dump(mode="json")
+    return await recipe_service.compiled(data or {}, config, Overrides(records=request.records))
+
+
+def _require_inputs(recipe: CompiledRecipe, *, inputs: int) -> None:
+    name = recipe.recipe.name
+    if recipe.needs_input and not inputs:
+        fields = ", ".join(recipe.source_fields.values())
+        raise Refused(Code.INPUT_UNUSABLE, f"recipe {name} reads {fields} from an input: name sources, or give rows")
+    if inputs and not recipe.needs_input:
+        raise Refused(Code.INPUT_UNUSABLE, f"recipe {name} has no source column: leave sources and rows out")
+
+
+async def _refuse_other_request(services: Services, creation: Creation, job_id: str) -> None:
+    found = await find_job(services.store, creation.caller.tenant, job_id)
+    if found is not None and request_hash_of(found.document) != creation.request_hash:
+        raise _reused(job_id)
+
+
+def _reused(job_id: str) -> Refused:
+    return Refused(Code.IDEMPOTENCY_KEY_REUSED, f"this Idempotency-Key made job {job_id} from another request")
+
+
+async def _give_up(services: Services, tenant: str, job_id: str) -> None:
+    """Without a key the client cannot ask for this job again, so a job half made would be one too many."""
+    with suppress(SynthmillError):
+        reason = "the broker did not confirm it, and the client was told to ask anew"
+        await core_cancel.cancel(services, tenant, job_id, service="api", reason=reason)
+
+
+async def get(services: Services, tenant: str, job_id: str) -> JobDocument:
+    """The job, or a 404."""
+    found = await find_job(services.store, tenant, job_id)
+    if found is None:
+        raise Refused(Code.NOT_FOUND, f"there is no job {job_id}")
+    return found.document
+
+
+async def counted(services: Services, tenant: str, job_id: str) -> tuple[JobDocument, Status]:
+    """The job and its numbers."""
+    document = await get(services, tenant, job_id)
+    return document, await job_status(services.store, tenant, job_id)
+
+
+async def page(services: Services, tenant: str, query: Query) -> Page:
+    """One page of jobs."""
+    await services.store.visible(jobs_of(tenant))
+    return await services.store.search(jobs_of(tenant), query)
+
+
+async def cancel(services: Services, tenant: str, job_id: str) -> JobDocument:
+    """The job, cancelled; a 409 when it has ended."""
+    await get(services, tenant, job_id)
+    try:
+        return await core_cancel.cancel(
+            services, tenant, job_id, service="api", reason="cancelled through the API; resume it to go on"
+        )
+    except UserError as error:
+        raise Refused(Code.JOB_STATE, str(error)) from error
+
+
+async def resume(services: Services, tenant: str, job_id: str) -> JobDocument:
+    """The job, going on; a 409 when there is nothing to go on with."""
+    document, status = await counted(services, tenant, job_id)
+    try:
+        return await rounds.resume(services, document, status)
+    except UserError as error:
+        raise Refused(Code.JOB_STATE, str(error)) from error

@@ -1,0 +1,144 @@
+"""What clients say about a job, and what they see of it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+
+from synthmill.jobs.status import Status
+from synthmill_api.jobs.labels import labels_of
+from synthmill_schemas.base import Name
+from synthmill_schemas.job import JobDocument, JobState
+
+MOST_ROWS = 1_000
+MOST_SOURCES = 100
+
+_Label = Annotated[str, StringConstraints(max_length=256)]
+
+
+class RecipeChoice(BaseModel):
+    """A stored recipe."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name
+    version: int | None = Field(None, ge=1, le=1_000_000_000, description="none: the last one")
+
+
+class JobRequest(BaseModel):
+    """A dataset that is wanted."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "stored_recipe": {"name": "product_copy"},
+                    "sources": ["src_0d9c3d4b6d5b4a7f9a55e1f20b1c7a11"],
+                    "records": 200,
+                }
+            ]
+        },
+    )
+
+    recipe: dict[str, Any] | None = Field(None, description="a recipe, as for POST /v1/recipes; or `stored_recipe`")
+    stored_recipe: RecipeChoice | None = None
+    sources: list[Annotated[str, StringConstraints(max_length=64)]] = Field(
+        [], max_length=MOST_SOURCES, description="ids of uploaded files"
+    )
+    rows: list[dict[str, JsonValue]] = Field([], max_length=MOST_ROWS, description="input rows, instead of a file")
+    records: int | None = Field(None, ge=1, le=100_000_000, description="N; default: the recipe's")
+    labels: dict[_Label, _Label] = Field({}, max_length=50, description="yours, shown again with the job")
+
+    @model_validator(mode="after")
+    def _one_recipe(self) -> Self:
+        if (self.recipe is None) == (self.stored_recipe is None):
+            raise ValueError("give either recipe or stored_recipe")
+        return self
+
+
+class JobSource(BaseModel):
+    """A file that the job reads."""
+
+    name: str
+    size: int = Field(description="bytes")
+    sha256: str
+    seeds: int | None = Field(description="usable rows or chunks; none: not read yet")
+    bad_rows: int | None = Field(description="rows left out, each a reject of class input")
+
+
+class Job(BaseModel):
+    """A job's document."""
+
+    id: str
+    dataset: str
+    state: JobState
+    reason: str | None = Field(description="why it is blocked, failed or cancelled, and what to do")
+    round: int
+    records: int | None = Field(description="N; none: not known before the input is read")
+    recipe_hash: str
+    sources: list[JobSource]
+    labels: dict[str, str]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, document: JobDocument) -> "Job":
+        """What a client sees of a job document."""
+        return cls(**_common(document))
+
+
+class JobProgress(Job):
+    """A job counted from its facts: requested = accepted + exhausted + parked + pending, at every moment."""
+
+    requested: int = Field(description="0 while N is not known")
+    accepted: int
+    exhausted: int
+    parked: int
+    pending: int
+    candidates: int = Field(description="answers that were judged, accepted ones included")
+    rejects_by_class: dict[str, int]
+    llm_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float | None = Field(description="none: a provider did not say what a call cost")
+    seconds: float = Field(description="from its creation to its last change")
+
+    @classmethod
+    def counted(cls, document: JobDocument, status: Status) -> "JobProgress":
+        """Document and counts together."""
+        common = {**_common(document), "state": status.state, "reason": status.reason, "round": status.round}
+        return cls(
+            **common,
+            requested=status.requested,
+            accepted=status.accepted,
+            exhausted=status.exhausted,
+            parked=status.parked,
+            pending=status.pending,
+            candidates=status.candidates,
+            rejects_by_class=dict(status.rejects_by_class),
+            llm_calls=status.llm_calls,
+            prompt_tokens=status.tokens.prompt,
+            completion_tokens=status.tokens.completion,
+            cost_usd=status.cost_usd,
+            seconds=status.seconds,
+        )
+
+
+def _common(document: JobDocument) -> dict[str, Any]:
+    return {
+        "id": document.job_id,
+        "dataset": document.dataset,
+        "state": document.state,
+        "reason": document.reason,
+        "round": document.round,
+        "records": document.records,
+        "recipe_hash": document.recipe_hash,
+        "sources": [
+            JobSource(name=s.key, size=s.size, sha256=s.sha256, seeds=s.seeds, bad_rows=s.bad_rows)
+            for s in document.sources
+        ],
+        "labels": labels_of(document),
+        "created_at": document.created_at,
+        "updated_at": document.updated_at,
+    }

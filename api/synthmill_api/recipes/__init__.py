@@ -1,0 +1,1 @@
+"""Recipes: declarations of datasets, each change a new version, none ever altered."""

@@ -1,0 +1,90 @@
+"""Compiles and stores recipes; a change is a new version."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+
+from synthmill.ports.records import Collection, Page, Place, Query, Where, Write, WriteMode, WriteStatus
+from synthmill.recipes import CompiledRecipe, Overrides, compile_recipe
+from synthmill.services import Services
+from synthmill_api.config import ApiConfig
+from synthmill_api.errors import Code, Refused
+from synthmill_api.recipes.documents import RecipeDocument, recipe_id
+from synthmill_api.recipes.policy import admitted
+from synthmill_schemas.base import JsonObject
+
+
+class Outcome(StrEnum):
+    """What storing came to."""
+
+    NEW = "new"
+    EXISTING = "existing"  # the last version says the same
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeReference:
+    """A stored recipe; `version` None is the last one."""
+
+    name: str
+    version: int | None = None
+
+
+def place_of(tenant: str) -> Place:
+    """Where a tenant's recipes are."""
+    return Place(tenant, Collection.RECIPES)
+
+
+async def compiled(data: JsonObject, config: ApiConfig, overrides: Overrides | None = None) -> CompiledRecipe:
+    """The recipe, checked; `RecipeInvalid` or `Refused` with all faults."""
+    result = await asyncio.to_thread(compile_recipe, data, overrides or Overrides())
+    return admitted(result, config)
+
+
+async def store(services: Services, tenant: str, recipe: CompiledRecipe) -> tuple[RecipeDocument, Outcome]:
+    """The stored version; a new one unless the last says the same."""
+    name = recipe.recipe.name
+    last = await _last(services, tenant, name)
+    if last is not None and last.recipe == recipe.recipe:
+        return last, Outcome.EXISTING
+    number = 1 if last is None else last.recipe_version + 1
+    while True:
+        document = RecipeDocument(
+            tenant=tenant,
+            name=name,
+            recipe_version=number,
+            recipe_hash=recipe.recipe_hash,
+            recipe=recipe.recipe,
+        )
+        write = Write(place_of(tenant), recipe_id(name, number), document.model_dump(mode="json"), WriteMode.CREATE)
+        (result,) = await services.store.bulk([write])
+        if result.status is WriteStatus.STORED:
+            return document, Outcome.NEW
+        taken = await get(services, tenant, RecipeReference(name, number))  # somebody was faster
+        if taken.recipe == recipe.recipe:
+            return taken, Outcome.EXISTING
+        number += 1
+
+
+async def get(services: Services, tenant: str, reference: RecipeReference) -> RecipeDocument:
+    """A stored version, or a 404."""
+    if reference.version is None:
+        document = await _last(services, tenant, reference.name)
+    else:
+        stored = await services.store.get(place_of(tenant), recipe_id(reference.name, reference.version))
+        document = None if stored is None else RecipeDocument.model_validate(stored.document)
+    if document is None:
+        version = "" if reference.version is None else f" version {reference.version}"
+        raise Refused(Code.NOT_FOUND, f"there is no recipe {reference.name}{version}")
+    return document
+
+
+async def page(services: Services, tenant: str, name: str | None, limit: int, cursor: str | None) -> Page:
+    """Versions, the newest first; of all recipes or of one."""
+    where: Where = {} if name is None else {"name": name}
+    await services.store.visible(place_of(tenant))
+    return await services.store.search(place_of(tenant), Query(where, sort="-created_at", limit=limit, cursor=cursor))
+
+
+async def _last(services: Services, tenant: str, name: str) -> RecipeDocument | None:
+    found = await page(services, tenant, name, 1, None)
+    return RecipeDocument.model_validate(found.hits[0].document) if found.hits else None
