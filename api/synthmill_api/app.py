@@ -18,9 +18,10 @@ from synthmill_api.jobs.endpoints import router as jobs
 from synthmill_api.kit.headers import SafeHeaders
 from synthmill_api.openapi import describe
 from synthmill_api.recipes.endpoints import router as recipes
+from synthmill_api.results.endpoints import router as results
 from synthmill_api.sources.endpoints import router as sources
 
-_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, jobs)
+_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, jobs, results)
 
 
 def create_app(settings: Settings, config: ApiConfig) -> FastAPI:

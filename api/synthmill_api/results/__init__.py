@@ -1,0 +1,1 @@
+"""Results: what a job made, readable while it still runs."""
