@@ -1,6 +1,7 @@
 """One connection to RabbitMQ, opened when it is needed and opened anew when it was lost."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -10,6 +11,9 @@ from aio_pika.abc import AbstractChannel, AbstractConnection
 
 from synthmill.settings import RabbitSettings
 from synthmill.stack.rabbitmq.errors import told
+
+# it writes a traceback for each lost connection, of which we tell ourselves
+logging.getLogger("aiormq.connection").setLevel(logging.ERROR)
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
@@ -27,7 +31,8 @@ class Link:
     async def connection(self) -> AbstractConnection:
         """A living connection; `BrokerUnavailable` when none can be had."""
         async with self._turn:
-            if self._connection is None or self._connection.is_closed:
+            if self._connection is None or not self._connection.connected.is_set():
+                await self._close()  # a lost connection does not count as closed
                 with told("connecting to the broker"):
                     self._connection = await self._connect()
             return self._connection
@@ -52,6 +57,10 @@ class Link:
 
     async def close(self) -> None:
         """Closes the connection if there is one; the next caller would get a new one."""
+        async with self._turn:
+            await self._close()
+
+    async def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             await close(connection)
