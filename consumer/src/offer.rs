@@ -31,12 +31,16 @@ pub async fn all<S: Store, J: JobView, K>(
         return Ok(Vec::new());
     }
     let claiming = if request.unique.is_empty() { Claiming::Free } else { Claiming::Once };
-    let documents = offers.iter().map(|(_, document, _)| document.clone()).collect();
-    let verdicts = desk.store.offer(documents, claiming).await?;
+    let (mut documents, mut others) = (Vec::with_capacity(offers.len()), Vec::with_capacity(offers.len()));
+    for (key, document, attempt) in offers {
+        documents.push(document);
+        others.push((key, attempt));
+    }
+    let verdicts = desk.store.offer(&documents, claiming).await?;
     let mut rejects = Vec::new();
-    let mut results = Vec::with_capacity(offers.len());
-    for ((key, document, attempt), verdict) in offers.into_iter().zip(verdicts) {
-        let offered = judged(request, &document, verdict);
+    let mut results = Vec::with_capacity(documents.len());
+    for ((document, (key, attempt)), verdict) in documents.iter().zip(others).zip(verdicts) {
+        let offered = judged(request, document, verdict);
         if let Offered::Duplicate { failure, .. } | Offered::Refused(failure) = &offered
             && let Some(slot) = request.slots.iter().find(|slot| slot.slot == document.slot)
         {

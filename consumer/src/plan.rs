@@ -1,7 +1,7 @@
 //! What a request declares, compiled once: templates and validators, shared by all requests that declare the same.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -31,6 +31,8 @@ pub struct Plan {
     pub record: Validator,
     /// The key that tells items apart in an answer for several slots; never the name of a column.
     pub index_key: String,
+    /// The schema of an answer for one slot, as text.
+    pub single_answer: OnceLock<String>,
 }
 
 impl Plan {
@@ -58,7 +60,7 @@ impl Plan {
         let record = validator(&Value::Object(request.record_schema.clone()))
             .map_err(|error| format!("record_schema: {error}"))?;
         let index_key = free_key(&llm);
-        Ok(Self { templates, llm, expressions, record, index_key })
+        Ok(Self { templates, llm, expressions, record, index_key, single_answer: OnceLock::new() })
     }
 }
 

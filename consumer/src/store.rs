@@ -64,7 +64,7 @@ pub trait Store: Send + Sync + 'static {
     /// Offers accepted slot documents; the verdicts come in the same order.
     fn offer(
         &self,
-        documents: Vec<SlotDocument>,
+        documents: &[SlotDocument],
         claiming: Claiming,
     ) -> impl Future<Output = Result<Vec<Verdict>, StoreGone>> + Send;
 }

@@ -22,7 +22,7 @@ impl Store for Breaking {
         Ok(vec![true; record_ids.len()])
     }
 
-    async fn offer(&self, _: Vec<SlotDocument>, _: Claiming) -> Result<Vec<Verdict>, StoreGone> {
+    async fn offer(&self, _: &[SlotDocument], _: Claiming) -> Result<Vec<Verdict>, StoreGone> {
         Err(StoreGone)
     }
 }

@@ -208,16 +208,25 @@ impl<S: Store, J: JobView> Run<'_, S, J> {
             let share = facts.usage.part(position, asked.len());
             let by = Attempt { number: attempt, call: Some(facts), share, raw: None };
             let lacks = sorted.cut && self.plan.llm.iter().any(|part| !item.contains_key(&part.name));
-            let shown = text::cut(&serde_json::Value::Object(item.clone()).to_string(), LONGEST_SHOWN);
             tried.push(match validate::record(self.plan, self.request, slot, item, &mut repairs) {
                 Ok(content) => {
                     Tried::Made(Box::new(documents::accepted(self.request, slot, content, &repairs, &by)))
                 }
-                Err(_) if lacks => Tried::Failed { failure: sorted.missing.clone(), faulty: Some(shown) },
-                Err(failure) => Tried::Failed { failure, faulty: Some(shown) },
+                Err(_) if lacks => Tried::Failed {
+                    failure: sorted.missing.clone(),
+                    faulty: self.shown(&asked, *index, answer),
+                },
+                Err(failure) => Tried::Failed { failure, faulty: self.shown(&asked, *index, answer) },
             });
         }
         tried
+    }
+
+    /// A rejected item as text; it is sorted out once more, because few items are rejected.
+    fn shown(&self, asked: &[usize], index: usize, answer: &Answer) -> Option<String> {
+        let item = judge::sort(self.plan, asked, answer).ok()?.items.remove(&index)?;
+        let text = serde_json::to_string(&item).ok()?;
+        Some(text::cut(&text, LONGEST_SHOWN))
     }
 
     /// A call that may have been paid, or that was refused: an attempt of every slot in it.

@@ -1,8 +1,25 @@
 //! The JSON Schema of an answer: closed objects with every property required, as strict modes want it. Pure.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::plan::Plan;
+
+/// The schema of the answer as text; that for one item is written once a plan.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn answer_text<'plan>(plan: &'plan Plan, asked: &[usize]) -> serde_json::Result<Cow<'plan, str>> {
+    if asked.len() > 1 {
+        return serde_json::to_string(&answer(plan, asked)).map(Cow::Owned);
+    }
+    if let Some(text) = plan.single_answer.get() {
+        return Ok(Cow::Borrowed(text));
+    }
+    let text = serde_json::to_string(&answer(plan, asked))?;
+    Ok(Cow::Borrowed(plan.single_answer.get_or_init(|| text)))
+}
 
 /// The schema of the answer for the items `asked`; one item is a plain object, several a list under `items`.
 pub fn answer(plan: &Plan, asked: &[usize]) -> Value {

@@ -61,6 +61,24 @@ impl Target {
     }
 }
 
+/// Where an address's chat completions are, read once.
+pub struct Address {
+    /// None: it is not an address.
+    url: Option<reqwest::Url>,
+    /// On this machine: no proxy can reach it.
+    here: bool,
+}
+
+impl Address {
+    /// The chat completions below `base_url`.
+    pub fn of(base_url: &str) -> Self {
+        let url = reqwest::Url::parse(&format!("{base_url}/chat/completions")).ok();
+        let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
+        let here = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+        Self { url, here }
+    }
+}
+
 /// One call's identity, sent as headers.
 pub struct Identity<'call> {
     pub call_id: &'call str,
@@ -114,14 +132,15 @@ impl Client {
     pub async fn chat(
         &self,
         target: &Target,
+        address: &Address,
         body: Vec<u8>,
         identity: &Identity<'_>,
     ) -> Result<Answer, CallError> {
         let whom = &target.shown;
         let headers = headers(target, identity)?;
-        let url = format!("{}/chat/completions", target.base_url);
-        let pool = if is_here(&target.base_url) { &self.here } else { &self.outside };
-        let request = pool.post(url).headers(headers).body(body);
+        let Some(url) = &address.url else { return Err(no_address(whom, "it cannot be read")) };
+        let pool = if address.here { &self.here } else { &self.outside };
+        let request = pool.post(url.clone()).headers(headers).body(body);
         let mut response =
             request.timeout(target.timeout).send().await.map_err(|error| not_sent(&error, whom))?;
         let status = response.status().as_u16();
@@ -134,11 +153,6 @@ impl Client {
         }
         answer::read(&body, status, cost, whom)
     }
-}
-
-fn is_here(base_url: &str) -> bool {
-    let host = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
-    ["127.", "localhost", "[::1]"].iter().any(|name| host.starts_with(name))
 }
 
 fn headers(target: &Target, identity: &Identity<'_>) -> Result<HeaderMap, CallError> {
@@ -165,15 +179,17 @@ fn headers(target: &Target, identity: &Identity<'_>) -> Result<HeaderMap, CallEr
     Ok(headers)
 }
 
+fn no_address(whom: &str, cause: &str) -> CallError {
+    let reason = format!(
+        "{whom} is not an address that can be called ({cause}): check model.base_url, then resume the job"
+    );
+    CallError::new(Kind::Blocked, reason)
+}
+
 fn not_sent(error: &reqwest::Error, whom: &str) -> CallError {
     let cause = chain(error);
     if error.is_builder() {
-        return CallError::new(
-            Kind::Blocked,
-            format!(
-                "{whom} is not an address that can be called ({cause}): check model.base_url, then resume the job"
-            ),
-        );
+        return no_address(whom, &cause);
     }
     if error.is_connect() {
         return CallError::new(Kind::Unreachable, format!("{whom} cannot be reached ({cause})"));

@@ -71,14 +71,16 @@ pub async fn ask<S: Store, J: JobView>(
     desk: &Desk<S, J>,
     question: &Question<'_>,
     numbers: &mut CallNumbers,
-    compose: impl Fn(Rung) -> Composed,
+    compose: impl Fn(Rung) -> serde_json::Result<Composed>,
 ) -> Result<Reply, Halt> {
     wait_after_failure(desk, question).await?;
     let mut rung = question.line.forms.rung();
     let mut unreached = 0;
     loop {
         let (permit, pass) = turn(desk, question).await?;
-        let (facts, result) = call(desk, question, numbers, rung, compose(rung)).await?;
+        let composed =
+            compose(rung).map_err(|error| Halt::Invalid(format!("no body can be written: {error}")))?;
+        let (facts, result) = call(desk, question, numbers, rung, composed).await?;
         let Err(error) = &result else {
             question.line.limiter.succeeded();
             question.line.forms.answered(rung);
@@ -211,7 +213,7 @@ async fn call<S: Store, J: JobView>(
         traceparent: request.traceparent.as_deref(),
     };
     let started = Instant::now();
-    let result = desk.client.chat(question.target, composed.body, &identity).await;
+    let result = desk.client.chat(question.target, &question.line.address, composed.body, &identity).await;
     let usage = result.as_ref().map_or_else(
         |_| Share::default(),
         |answer| Share {

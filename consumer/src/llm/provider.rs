@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::breaker::Breaker;
 use super::budget::{Budget, BudgetSettings};
+use super::client;
 use super::forms::Forms;
 use super::limiter::Limiter;
 
@@ -26,6 +27,7 @@ pub struct CallSettings {
 pub struct Line {
     pub limiter: Arc<Limiter>,
     pub forms: Arc<Forms>,
+    pub address: Arc<client::Address>,
     /// Of the address, shared by its models.
     pub breaker: Arc<Breaker>,
     pub budget: Arc<Budget>,
@@ -76,6 +78,7 @@ impl Providers {
         Line {
             limiter: Limiter::new(self.settings.concurrency, self.settings.backoff),
             forms: Arc::default(),
+            address: Arc::new(client::Address::of(base_url)),
             breaker: Arc::clone(&address.breaker),
             budget: Arc::clone(&address.budget),
         }

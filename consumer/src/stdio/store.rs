@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::claims::Claims;
 use super::verdicts::Verdicts;
 use super::writer::Writer;
@@ -14,6 +16,19 @@ pub enum Admission {
     Local(Claims),
     /// The other side, by a verdict line for each accepted slot line.
     Ask(Arc<Verdicts>),
+}
+
+/// `OutputLine::Slot` of a document that is only lent.
+#[derive(Serialize)]
+struct SlotLine<'document> {
+    kind: &'static str,
+    document: &'document SlotDocument,
+}
+
+impl<'document> SlotLine<'document> {
+    fn of(document: &'document SlotDocument) -> Self {
+        Self { kind: "slot", document }
+    }
 }
 
 /// Standard output as a store.
@@ -37,11 +52,7 @@ impl Store for StdioStore {
         })
     }
 
-    async fn offer(
-        &self,
-        documents: Vec<SlotDocument>,
-        claiming: Claiming,
-    ) -> Result<Vec<Verdict>, StoreGone> {
+    async fn offer(&self, documents: &[SlotDocument], claiming: Claiming) -> Result<Vec<Verdict>, StoreGone> {
         match &self.admission {
             Admission::Local(claims) => self.claim(claims, documents, claiming).await,
             Admission::Ask(verdicts) => self.ask(verdicts, documents).await,
@@ -53,26 +64,22 @@ impl StdioStore {
     async fn claim(
         &self,
         claims: &Claims,
-        documents: Vec<SlotDocument>,
+        documents: &[SlotDocument],
         claiming: Claiming,
     ) -> Result<Vec<Verdict>, StoreGone> {
         let verdicts: Vec<Verdict> =
             documents.iter().map(|document| claims.claim(document, claiming)).collect();
-        let stored = documents.into_iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Stored);
-        self.writer.write(stored.map(|(document, _)| OutputLine::Slot(Box::new(document)))).await?;
+        let stored = documents.iter().zip(&verdicts).filter(|(_, verdict)| **verdict == Verdict::Stored);
+        self.writer.write(stored.map(|(document, _)| SlotLine::of(document))).await?;
         Ok(verdicts)
     }
 
-    async fn ask(
-        &self,
-        verdicts: &Verdicts,
-        documents: Vec<SlotDocument>,
-    ) -> Result<Vec<Verdict>, StoreGone> {
+    async fn ask(&self, verdicts: &Verdicts, documents: &[SlotDocument]) -> Result<Vec<Verdict>, StoreGone> {
         let mut waiting = Vec::with_capacity(documents.len());
-        for document in &documents {
+        for document in documents {
             waiting.push(verdicts.expect(&document.record_id, document.round)?);
         }
-        self.writer.write(documents.into_iter().map(|document| OutputLine::Slot(Box::new(document)))).await?;
+        self.writer.write(documents.iter().map(SlotLine::of)).await?;
         let mut found = Vec::with_capacity(waiting.len());
         for verdict in waiting {
             found.push(verdict.await.map_err(|_| StoreGone)?);

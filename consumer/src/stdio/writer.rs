@@ -2,9 +2,9 @@
 
 use std::io::Write;
 
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::contract::OutputLine;
 use crate::shutdown::Shutdown;
 use crate::store::StoreGone;
 
@@ -38,7 +38,7 @@ impl Writer {
     ///
     /// # Errors
     /// When nothing can be written any more.
-    pub async fn write(&self, lines: impl IntoIterator<Item = OutputLine>) -> Result<(), StoreGone> {
+    pub async fn write<L: Serialize>(&self, lines: impl IntoIterator<Item = L>) -> Result<(), StoreGone> {
         let mut bytes = Vec::new();
         for line in lines {
             serde_json::to_writer(&mut bytes, &line).map_err(|_| StoreGone)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{Call, Provider, Say, completion, kinds, of_kind, request, run, texts, title};
+use crate::support::{Call, Provider, Say, completion, kinds, of_kind, request, run, texts, title};
 
 fn items(pairs: &[(usize, &str)]) -> String {
     let items: Vec<Value> =

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 
-use crate::helpers::{Consumer, Provider, Say, command, kinds, of_kind, request, texts, title};
+use crate::support::{Consumer, Provider, Say, command, kinds, of_kind, request, texts, title};
 
 /// A provider whose answers wait until the sender lets each one go.
 fn gated() -> (Provider, Sender<()>) {

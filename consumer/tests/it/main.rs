@@ -1,8 +1,8 @@
 //! Drives the built program over its standard streams against a scripted provider. One binary, many cases.
 
 mod contracts;
-mod helpers;
 mod ladder;
 mod lifecycle;
 mod providers;
 mod stdio;
+mod support;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{Consumer, Provider, Say, kinds, of_kind, request, run, texts, title};
+use crate::support::{Consumer, Provider, Say, kinds, of_kind, request, run, texts, title};
 
 const QUICK: [(&str, &str); 2] = [
     ("SYNTHMILL_CONSUMER__RETRY__BASE_SECONDS", "0.01"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helpers::{Consumer, Provider, Say, command, kinds, of_kind, request, run, texts, title};
+use crate::support::{Consumer, Provider, Say, command, kinds, of_kind, request, run, texts, title};
 
 #[test]
 fn a_request_becomes_a_call_its_records_and_a_settlement() {
