@@ -17,6 +17,7 @@ from tests.support.wait import until
 
 RECORDS = 2_000
 BATCH = 2
+AT_LEAST = 40  # answers between two kills: fewer and the services may not all be up
 
 RECIPE = f"""
 version: 1
