@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthmill.errors import InputUnusable
-from synthmill_worker.extract.encoding import SAMPLE_BYTES, Encoding, find_encoding
+from synthmill.inputs.encoding import SAMPLE_BYTES, Encoding, find_encoding
 from synthmill_worker.extract.survey import Surveyor, survey
 
 TEXTS = {

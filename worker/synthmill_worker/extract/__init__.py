@@ -3,8 +3,6 @@
 # Layout
 - `rows`       what readers yield, and their limits
 - `survey`     one pass over the bytes: size, checksum, is it UTF-8
-- `detect`     which kind of file it is, by content and name
-- `encoding`   which encoding a text is in
 - `lines`      text lines of bounded length, with undecodable bytes marked
 - `delimited`  CSV and TSV
 - `documents`  JSON, as a stream

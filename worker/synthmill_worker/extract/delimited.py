@@ -13,15 +13,12 @@ from itertools import islice
 from typing import BinaryIO, TextIO
 
 from synthmill.errors import InputUnusable
-from synthmill_worker.extract.encoding import Encoding
+from synthmill.inputs.delimiters import DELIMITERS, SAMPLE_LINES, UNFIT, fit
+from synthmill.inputs.encoding import Encoding
 from synthmill_worker.extract.lines import Line, decoded, pieces, unreadable
 from synthmill_worker.extract.rows import BadRow, Limits, Row, Rows, cut, unique_names
 
-DELIMITERS = (",", ";", "\t", "|")
-_SAMPLE_LINES = 50
 _SAMPLE_CHARACTERS = 1 << 16
-_TABLE_LINES = 3
-_UNFIT = (0.0, 0)
 
 # In a list of sentences under one heading a comma is a comma. The parser wants a delimiter, so it gets one that no
 # text holds.
@@ -98,14 +95,8 @@ def sniff(file: BinaryIO, encoding: Encoding, *, prefer_tab: bool) -> Dialect:
         return Dialect(said, skip)
     if prefer_tab and any("\t" in line for line in sample[:1]):
         return Dialect("\t")
-    best = max(DELIMITERS, key=lambda delimiter: _fit(sample, delimiter))
-    return Dialect(best if _fit(sample, best) > _UNFIT else _NO_DELIMITER)
-
-
-def is_tabular(lines: list[str]) -> bool:
-    """Whether some delimiter parts all of several lines alike; prose hardly ever does that."""
-    sample = lines[:_SAMPLE_LINES]
-    return len(sample) >= _TABLE_LINES and any(_fit(sample, delimiter)[0] == 1.0 for delimiter in DELIMITERS)
+    best = max(DELIMITERS, key=lambda delimiter: fit(sample, delimiter))
+    return Dialect(best if fit(sample, best) > UNFIT else _NO_DELIMITER)
 
 
 def read_header(file: BinaryIO, encoding: Encoding, dialect: Dialect, limits: Limits) -> list[str]:
@@ -180,17 +171,9 @@ def _plain(error: csv.Error, limits: Limits) -> str:
 def _whole_lines(text: str) -> list[str]:
     lines = text.splitlines(keepends=True)
     cut_off = len(text) == _SAMPLE_CHARACTERS and len(lines) > 1
-    return lines[: min(_SAMPLE_LINES, len(lines) - cut_off)]
+    return lines[: min(SAMPLE_LINES, len(lines) - cut_off)]
 
 
 def _separator_line(sample: list[str]) -> tuple[int, str | None]:
     said = _SEPARATOR_LINE.match(sample[0]) if sample else None
     return (1, said[1]) if said else (0, None)
-
-
-def _fit(sample: list[str], delimiter: str) -> tuple[float, int]:
-    """How well a delimiter parts the sample: the share of records as long as the header, and that length."""
-    counts = [len(record) for record in csv.reader(sample, delimiter=delimiter) if record]
-    if not counts or counts[0] < 2:
-        return _UNFIT
-    return (sum(count == counts[0] for count in counts) / len(counts), counts[0])

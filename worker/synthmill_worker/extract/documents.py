@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, TextIO
 import ijson  # type: ignore[import-untyped]  # it ships no types
 
 from synthmill.errors import InputUnusable
-from synthmill_worker.extract.encoding import UTF_8, Encoding
+from synthmill.inputs.encoding import UTF_8, Encoding
 from synthmill_worker.extract.json_values import Event, ValueBuilder, json_kind
 from synthmill_worker.extract.lines import decoded
 from synthmill_worker.extract.rows import BadRow, Limits, Row, Rows, UnstorableValue, cut, json_size

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from synthmill.errors import InputUnusable
+from synthmill.inputs.detect import SourceKind, detect
+from synthmill.inputs.encoding import Encoding, find_encoding
 from synthmill_schemas.recipe import Chunking
 from synthmill_worker.extract.blocks import TextBlocks
 from synthmill_worker.extract.chunks import Chunk, chunks
 from synthmill_worker.extract.delimited import read_delimited, read_header, sniff
-from synthmill_worker.extract.detect import SourceKind, detect
-from synthmill_worker.extract.encoding import Encoding, find_encoding
 from synthmill_worker.extract.jsonl import read_jsonl
 from synthmill_worker.extract.lines import decoded, legible, pieces, unreadable
 from synthmill_worker.extract.markdown import MarkdownBlocks

@@ -4,8 +4,8 @@ import json
 from typing import BinaryIO
 
 from synthmill.errors import InputUnusable
+from synthmill.inputs.encoding import Encoding
 from synthmill_schemas.base import JsonObject
-from synthmill_worker.extract.encoding import Encoding
 from synthmill_worker.extract.json_values import json_kind
 from synthmill_worker.extract.lines import Line, decoded, pieces, unreadable
 from synthmill_worker.extract.rows import MAX_DEPTH, BadRow, Limits, Row, Rows, UnstorableValue, cut, json_size

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal, TextIO
 
-from synthmill_worker.extract.encoding import Encoding
+from synthmill.inputs.encoding import Encoding
 
 # One lone surrogate per fault, so that offsets are those of `bytes.decode(encoding, "replace")`.
 _MARK = "\udcff"

@@ -39,8 +39,8 @@ def _recipe(file: Path, shown: str) -> str:
     from synthmill.cli.init.profile import profile
     from synthmill.cli.init.table import OUR_COLUMNS, table_recipe
     from synthmill.cli.sample import first_rows, opened
+    from synthmill.inputs.detect import SourceKind
     from synthmill_schemas.recipe import Chunking
-    from synthmill_worker.extract.detect import SourceKind
 
     with opened(file, Chunking()) as extraction:
         rows = first_rows(extraction, _SAMPLE_ROWS)

@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from synthmill.errors import InputUnusable
-from synthmill_worker.extract.delimited import is_tabular
-from synthmill_worker.extract.encoding import is_damaged_utf8, marked_encoding
+from synthmill.inputs.delimiters import is_tabular
+from synthmill.inputs.encoding import is_damaged_utf8, marked_encoding
 
 ACCEPTED = "accepted are CSV, TSV, JSON, JSON lines, Parquet, plain text and Markdown, not compressed"
 _HEAD_BYTES = 1 << 16

@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from synthmill.errors import InputUnusable
-from synthmill_worker.extract.detect import SourceKind, detect
+from synthmill.inputs.detect import SourceKind, detect
 
 
 def kind(data: bytes, name: str) -> SourceKind:

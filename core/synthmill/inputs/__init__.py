@@ -1,0 +1,7 @@
+"""What an input file is, told by its content; for whoever takes files in and whoever reads them.
+
+# Layout
+- `detect`      which kind of file it is, by content and name
+- `encoding`    which encoding a text is in
+- `delimiters`  how well a delimiter parts lines
+"""
