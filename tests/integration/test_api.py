@@ -68,7 +68,7 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
 
 
 def test_an_upload_larger_than_any_buffer_arrives_whole(client: httpx.Client) -> None:
-    block = bytes(range(256)) * 4_096
+    block = b"a line of text\n" * 70_000
     digest = hashlib.sha256(block * 40).hexdigest()
     response = client.post("/v1/sources", params={"name": "big.txt"}, content=(block for _ in range(40)))
     assert response.status_code == 201
@@ -82,7 +82,7 @@ def test_an_upload_cut_in_the_middle_leaves_nothing(api: ApiProcess, client: htt
     objects = tmp_path / "home" / "objects"
     with socket.create_connection((host, int(port))) as raw:
         head = f"POST /v1/sources?name=x.csv HTTP/1.1\r\nHost: {host}\r\nContent-Length: 1000000\r\n"
-        raw.sendall(f"{head}Authorization: {client.headers['authorization']}\r\n\r\n".encode() + b"x" * 300_000)
+        raw.sendall(f"{head}Authorization: {client.headers['authorization']}\r\n\r\n".encode() + b"a,b\n" * 75_000)
         until(lambda: [path for path in objects.rglob("*") if path.is_file()], "the upload to begin")
     until(lambda: not [path for path in objects.rglob("*") if path.is_file()], "the upload to be dropped")
     assert client.get("/v1/sources").json()["total"] == 0

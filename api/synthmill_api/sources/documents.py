@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from synthmill.inputs.detect import SourceKind
 from synthmill_schemas.base import DEFAULT_TENANT, Contract, Count, Name, Sha256, now
 
 
@@ -16,6 +17,7 @@ class SourceDocument(Contract):
     tenant: Name = DEFAULT_TENANT
     source_id: str
     name: str
+    kind: SourceKind
     sha256: Sha256
     size: Count = Field(description="bytes")
     object_key: str = Field(description="tmp/sources/<upload>/data")

@@ -7,6 +7,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from synthmill.inputs.detect import SourceKind
 from synthmill.ports.records import Query as StoreQuery
 from synthmill_api.auth.guard import Body, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
@@ -32,6 +33,7 @@ _REQUEST_BODY = {
 _EXAMPLE: JsonDict = {
     "id": "src_0d9c3d4b6d5b4a7f9a55e1f20b1c7a11",
     "name": "products.csv",
+    "kind": "csv",
     "size": 18231,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "created_at": "2026-11-23T07:24:04Z",
@@ -45,6 +47,7 @@ class Source(BaseModel):
 
     id: str = Field(description="of the content: the same bytes have the same id")
     name: str
+    kind: SourceKind = Field(description="told by the content; the name only chooses among what it can be")
     size: int = Field(description="bytes")
     sha256: str
     created_at: datetime
@@ -55,6 +58,7 @@ class Source(BaseModel):
         return cls(
             id=document.source_id,
             name=document.name,
+            kind=document.kind,
             size=document.size,
             sha256=document.sha256,
             created_at=document.created_at,

@@ -11,6 +11,7 @@ from synthmill.ports.records import Collection, Page, Place, Query, Write, Write
 from synthmill.services import Services
 from synthmill_api.errors import Code, FaultItem, Refused
 from synthmill_api.sources.documents import SourceDocument, source_id
+from synthmill_api.sources.sifting import kind_of, sifted
 
 _MOST_NAME_BYTES = 255
 
@@ -58,9 +59,9 @@ def _name_fault(name: str | None) -> str | None:
 async def store(services: Services, tenant: str, upload: Upload) -> tuple[SourceDocument, Outcome]:
     """The source of this content; what is not needed of the upload is deleted again."""
     prefix = f"tmp/sources/{uuid.uuid4().hex}/"
-    stored = await services.objects.put(f"{prefix}data", upload.chunks, sha256=upload.sha256)
+    stored = await services.objects.put(f"{prefix}data", sifted(upload.chunks, upload.name), sha256=upload.sha256)
     try:
-        kept, outcome = await _settle(services, _document(tenant, upload.name, stored))
+        kept, outcome = await _settle(services, await _document(services, tenant, upload.name, stored))
     except BaseException:
         await services.objects.delete_prefix(prefix)
         raise
@@ -69,13 +70,14 @@ async def store(services: Services, tenant: str, upload: Upload) -> tuple[Source
     return kept, outcome
 
 
-def _document(tenant: str, name: str, stored: StoredObject) -> SourceDocument:
+async def _document(services: Services, tenant: str, name: str, stored: StoredObject) -> SourceDocument:
     if stored.size == 0 or stored.sha256 is None:
         raise InputUnusable(f"{name} is empty; there is nothing to generate from")
     return SourceDocument(
         tenant=tenant,
         source_id=source_id(tenant, stored.sha256),
         name=name,
+        kind=await kind_of(services, stored.key, name),
         sha256=stored.sha256,
         size=stored.size,
         object_key=stored.key,

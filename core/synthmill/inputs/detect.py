@@ -10,7 +10,7 @@ from synthmill.inputs.delimiters import is_tabular
 from synthmill.inputs.encoding import is_damaged_utf8, marked_encoding
 
 ACCEPTED = "accepted are CSV, TSV, JSON, JSON lines, Parquet, plain text and Markdown, not compressed"
-_HEAD_BYTES = 1 << 16
+HEAD_BYTES = 1 << 16
 
 
 class SourceKind(StrEnum):
@@ -76,7 +76,7 @@ _FEW_BYTES = 1_024
 def detect(file: BinaryIO, name: str) -> SourceKind:
     """The kind of the file; raises `InputUnusable` with what it is and what is accepted. Leaves it at its start."""
     file.seek(0)
-    head = file.read(_HEAD_BYTES)
+    head = file.read(HEAD_BYTES)
     file.seek(0)
     named = _BY_SUFFIX.get(PurePosixPath(_REPEAT.sub("", name)).suffix.lower())
     if not head:
@@ -87,7 +87,7 @@ def detect(file: BinaryIO, name: str) -> SourceKind:
     if named is SourceKind.PARQUET:
         raise InputUnusable(f"named like Parquet, but its content is not; {ACCEPTED}")
     start = _start(head)
-    if not start and len(head) < _HEAD_BYTES:
+    if not start and len(head) < HEAD_BYTES:
         raise InputUnusable("only white space: there is no text in it")
     return _text_kind(start, named)
 

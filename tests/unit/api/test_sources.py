@@ -62,8 +62,8 @@ async def test_a_source_whose_file_was_swept_gets_it_back_with_the_next_upload(
 
 
 async def test_a_large_part_arrives_whole_over_many_chunks(api: Api, client: httpx.AsyncClient) -> None:
-    data = bytes(range(256)) * 3_000
-    response = await uploaded(client, data, "bytes.txt")
+    data = "".join(f"{number},größe\n" for number in range(60_000)).encode()
+    response = await uploaded(client, data)
     assert response.json()["sha256"] == hashlib.sha256(data).hexdigest()
 
 
@@ -89,6 +89,38 @@ async def test_other_bytes_than_announced_are_refused_and_leave_nothing(api: Api
 async def test_an_empty_file_is_refused_and_leaves_nothing(api: Api, client: httpx.AsyncClient) -> None:
     problem(await uploaded(client, b""), 422, "input_unusable")
     assert await files_kept(api) == 0
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"PK\x03\x04" + b"\0" * 200_000, "rows.csv"),
+        (b"\x1f\x8b" + b"\0" * 100, "rows.csv"),
+        (b"%PDF-1.7\n" + b"x" * 100, "manual.txt"),
+        (b"<!doctype html><p>x", "page.csv"),
+        (b"PAR1" + b"x" * 1_000, "rows.parquet"),
+        (b"  \n ", "blank.csv"),
+    ],
+)
+async def test_what_cannot_be_read_is_refused_by_its_content_and_leaves_nothing(
+    api: Api, client: httpx.AsyncClient, data: bytes, name: str
+) -> None:
+    problem(await uploaded(client, data, name), 422, "input_unusable")
+    assert await files_kept(api) == 0
+
+
+async def test_a_zip_is_refused_before_the_rest_of_it_has_come(client: httpx.AsyncClient) -> None:
+    async def archive() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b"PK\x03\x04" + b"\0" * 10_000
+        pytest.fail("the whole of it was read")
+
+    problem(await client.post("/v1/sources", params={"name": "x.csv"}, content=archive()), 422, "input_unusable")
+
+
+async def test_the_kind_is_told_by_the_content(client: httpx.AsyncClient) -> None:
+    assert (await uploaded(client)).json()["kind"] == "csv"
+    assert (await uploaded(client, b'{"a": 1}\n{"a": 2}\n', "rows.json")).json()["kind"] == "jsonl"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a\\b.csv", "a\0.csv", "..", "n" * 300, ""])

@@ -1,0 +1,38 @@
+"""Refuses an upload by its content: most kinds by the first bytes, before the rest has come."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+
+from synthmill.inputs.detect import HEAD_BYTES, SourceKind, detect
+from synthmill.services import Services
+
+_PARQUET = b"PAR1"  # is judged by its end too
+
+
+async def sifted(chunks: AsyncIterator[bytes], name: str) -> AsyncIterator[bytes]:
+    """The same bytes; raises `InputUnusable` as soon as the head shows what cannot be read."""
+    head: bytearray | None = bytearray()
+    async for chunk in chunks:
+        if head is None:
+            yield chunk
+            continue
+        head += chunk
+        if len(head) >= HEAD_BYTES:
+            _judge(head, name)
+            yield bytes(head)
+            head = None
+    if head:
+        _judge(head, name)
+        yield bytes(head)
+
+
+def _judge(head: bytearray, name: str) -> None:
+    if not head.startswith(_PARQUET):
+        detect(io.BytesIO(head), name)
+
+
+async def kind_of(services: Services, object_key: str, name: str) -> SourceKind:
+    """The kind of a stored file, by its whole content."""
+    async with services.objects.open(object_key) as file:
+        return await asyncio.to_thread(detect, file, name)
