@@ -65,8 +65,10 @@ def kill_in_the_middle_and_resume(tmp_path: Path, seed: int, *, direct: bool) ->
     with start_provider(tmp_path, latency_ms=250) as provider:
         command: list[str | Path] = ["run", recipe, "--base-url", provider.url, "--json", *mode]
         for moment in moments:
+            # counted from now: what was under way at the last kill is still being answered
+            awaited = max(moment, len(answered(provider)) + AT_LEAST)
             with program.started(*command) as process:
-                until(lambda m=moment: len(answered(provider)) >= m, f"{moment} answers")
+                until(lambda n=awaited: len(answered(provider)) >= n, f"{awaited} answers")
                 killed = program.kill_all()
                 assert len(killed) >= 3, "worker, bridge and consumer at least were there to be killed"
                 process.wait(30)
