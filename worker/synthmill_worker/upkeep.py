@@ -20,7 +20,7 @@ async def keep_up(services: Services, period_seconds: float = PERIOD_SECONDS) ->
         await asyncio.sleep(period_seconds)
         try:
             if await take_turn(services, tenant, owner, 2 * period_seconds):
-                repairs = await reconcile(services, tenant)
+                repairs = await reconcile(services)
                 logger.debug("reconciled: %s", repairs)
         except Retriable as error:
             logger.warning("not reconciled: %s", error)

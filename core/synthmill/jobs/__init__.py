@@ -15,6 +15,7 @@
 - `export`     JSONL, Parquet and CSV
 - `cleanup`    delete temporary files (law 5)
 - `drive`      all of it in order, without Prefect
+- `tenants`    which tenants have jobs here
 - `reconcile`  repair what a crash left behind (law 11)
 - `events`     say what happened
 """

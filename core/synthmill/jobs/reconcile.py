@@ -5,6 +5,7 @@ watched, and deletes temporary files that nothing live refers to. Safe to run by
 a compare-and-swap or deletes only what is orphaned; `take_turn` keeps them from doing the same work.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from synthmill.jobs.documents import find_job, jobs_of
 from synthmill.jobs.events import say
 from synthmill.jobs.status import job_status
 from synthmill.jobs.submit import publish, send
+from synthmill.jobs.tenants import known_tenants
 from synthmill.ports.records import Collection, Place, Write, WriteMode
 from synthmill.services import Services
 from synthmill_schemas.base import now
@@ -35,15 +37,17 @@ class Repairs:
     files_deleted: int = 0
 
 
-async def reconcile(services: Services, tenant: str) -> Repairs:
-    """One pass over a tenant's jobs and temporary files."""
+async def reconcile(services: Services) -> Repairs:
+    """One pass over all tenants' jobs and temporary files."""
     repairs = Repairs()
-    jobs = jobs_of(tenant)
-    await services.store.visible(jobs)
-    live = [state.value for state in (*_UNPLANNED, JobState.PLANNED)]
-    async for stored in services.store.scan(jobs, {"state": live}):
-        await _mend(services, JobDocument.model_validate(stored.document), repairs)
-    repairs.files_deleted = await sweep(services, tenant)
+    tenants = await known_tenants(services.store)
+    for tenant in tenants:
+        jobs = jobs_of(tenant)
+        await services.store.visible(jobs)
+        live = [state.value for state in (*_UNPLANNED, JobState.PLANNED)]
+        async for stored in services.store.scan(jobs, {"state": live}):
+            await _mend(services, JobDocument.model_validate(stored.document), repairs)
+    repairs.files_deleted = await sweep(services, tenants)
     return repairs
 
 
@@ -75,7 +79,7 @@ async def _send_again(services: Services, job: JobDocument) -> None:
     )
 
 
-async def sweep(services: Services, tenant: str) -> int:
+async def sweep(services: Services, tenants: Sequence[str]) -> int:
     """Deletes temporary files past their retention that nothing live refers to; answers how many files went."""
     oldest = now() - timedelta(hours=services.settings.job.temporary_file_hours)
     expired: dict[str, int] = {}
@@ -83,7 +87,7 @@ async def sweep(services: Services, tenant: str) -> int:
         if item.modified_at < oldest:
             folder = _folder(item.key)
             expired[folder] = expired.get(folder, 0) + 1
-    return sum([await _sweep_folder(services, tenant, folder, files) for folder, files in expired.items()])
+    return sum([await _sweep_folder(services, tenants, folder, files) for folder, files in expired.items()])
 
 
 def _folder(key: str) -> str:
@@ -92,21 +96,22 @@ def _folder(key: str) -> str:
     return "/".join(parts[1:3]) if parts[1] == _UPLOADS else parts[1]
 
 
-async def _sweep_folder(services: Services, tenant: str, folder: str, files: int) -> int:
+async def _sweep_folder(services: Services, tenants: Sequence[str], folder: str, files: int) -> int:
     if folder.startswith(f"{_UPLOADS}/"):  # jobs have copies of their own; the next upload brings the file back
         return await services.objects.delete_prefix(f"tmp/{folder}/")
-    return await _sweep_job(services, tenant, folder, files)
+    found = [await find_job(services.store, tenant, folder) for tenant in tenants]
+    jobs = [job.document for job in found if job is not None]
+    if any(_needs_files(job) for job in jobs):
+        return 0
+    for job in jobs:
+        if inputs_are_seeds(job):
+            await delete_temporary_files(services, job.tenant, job.job_id)
+    await services.objects.delete_prefix(f"tmp/{folder}/")
+    return files
 
 
-async def _sweep_job(services: Services, tenant: str, job_id: str, files: int) -> int:
-    found = await find_job(services.store, tenant, job_id)
-    if found is None:
-        return await services.objects.delete_prefix(f"tmp/{job_id}/")
-    job = found.document
-    if inputs_are_seeds(job):
-        return await delete_temporary_files(services, tenant, job_id)
-    needed = job.state in RUNNING_STATES or job.state is JobState.CREATED
-    return 0 if needed else await services.objects.delete_prefix(f"tmp/{job_id}/")
+def _needs_files(job: JobDocument) -> bool:
+    return not inputs_are_seeds(job) and (job.state in RUNNING_STATES or job.state is JobState.CREATED)
 
 
 async def take_turn(services: Services, tenant: str, owner: str, seconds: float) -> bool:

@@ -7,6 +7,7 @@ from synthmill.errors import UserError, VersionConflict
 from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job
 from synthmill.jobs.events import say
 from synthmill.jobs.order import InputFile, JobOrder
+from synthmill.jobs.tenants import tenant_note
 from synthmill.ports.broker import Message, Queue
 from synthmill.ports.records import Write, WriteMode
 from synthmill.services import Services
@@ -36,7 +37,7 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
         labels=order.labels,
     )
     write = Write(jobs_of(order.tenant), order.job_id, document.model_dump(mode="json"), WriteMode.CREATE)
-    await services.store.bulk([write])
+    await services.store.bulk([tenant_note(order.tenant), write])
     stored = await get_job(services.store, order.tenant, order.job_id)  # another submit may have been first
     return _same(stored.document, order)
 

@@ -50,7 +50,7 @@ async def files(services: EmbeddedServices) -> list[str]:
 
 async def test_a_job_whose_submitter_died_is_published(services: EmbeddedServices, order: Order) -> None:
     await stage(services, order())
-    assert (await reconcile(services, TENANT)).resent == 1
+    assert (await reconcile(services)).resent == 1
     assert (await get_job(services.store, TENANT, JOB)).document.state is JobState.PUBLISHED
     assert (await services.broker.depth(Queue.JOBS)).ready == 1
 
@@ -58,7 +58,7 @@ async def test_a_job_whose_submitter_died_is_published(services: EmbeddedService
 async def test_a_job_whose_message_is_lost_is_sent_again(services: EmbeddedServices, order: Order) -> None:
     await submit(services, order())
     await lose_the_message(services)
-    assert (await reconcile(services, TENANT)).resent == 1
+    assert (await reconcile(services)).resent == 1
     assert (await services.broker.depth(Queue.JOBS)).ready == 1
 
 
@@ -66,20 +66,20 @@ async def test_a_job_that_somebody_plans_is_left_alone(services: EmbeddedService
     await submit(services, order())
     lease = Lease(owner="worker", expires_at=now() + timedelta(minutes=1))
     await change_job(services.store, TENANT, JOB, lambda _: {"planner": lease})
-    assert (await reconcile(services, TENANT)).resent == 0
+    assert (await reconcile(services)).resent == 0
 
 
 async def test_a_finished_round_that_nobody_watches_is_closed(services: EmbeddedServices, order: Order) -> None:
     await submit(services, order())
     await change_job(services.store, TENANT, JOB, lambda _: {"state": JobState.PLANNED, "records": 4})
     await store_slots(services, *(accepted(JOB, slot) for slot in range(4)))
-    assert (await reconcile(services, TENANT)).advanced == 1
+    assert (await reconcile(services)).advanced == 1
     assert (await get_job(services.store, TENANT, JOB)).document.state is JobState.COMPLETED
 
 
 async def test_files_without_a_job_go(services: EmbeddedServices) -> None:
     await services.objects.put("tmp/nobody/input/0", rows())
-    assert await sweep(services, TENANT) == 1
+    assert await sweep(services, [TENANT]) == 1
     assert await files(services) == []
 
 
@@ -89,13 +89,13 @@ async def test_an_old_upload_goes_and_a_fresh_one_beside_it_stays(services: Embe
     (old,) = (tmp_path / "home" / "objects").rglob("sources/old/data")
     os.utime(old, (0, 0))
     settings = services.settings.model_copy(update={"job": JobSettings(temporary_file_hours=1)})
-    assert await sweep(dataclasses.replace(services, settings=settings), TENANT) == 1
+    assert await sweep(dataclasses.replace(services, settings=settings), [TENANT]) == 1
     assert await files(services) == ["tmp/sources/fresh/data"]
 
 
 async def test_files_of_a_job_that_still_needs_them_stay(services: EmbeddedServices, order: Order) -> None:
     await staged(services, order())
-    assert await sweep(services, TENANT) == 0
+    assert await sweep(services, [TENANT]) == 0
     assert await files(services) == [f"tmp/{JOB}/input/0"]
 
 
@@ -105,7 +105,7 @@ async def test_files_of_a_job_that_ended_go_after_their_time(
 ) -> None:
     await staged(services, order())
     await change_job(services.store, TENANT, JOB, lambda _: {"state": state})
-    assert await sweep(services, TENANT) == 1
+    assert await sweep(services, [TENANT]) == 1
     assert await files(services) == []
 
 
@@ -114,3 +114,11 @@ async def test_one_reconciles_at_a_time(services: EmbeddedServices) -> None:
     assert not await take_turn(services, TENANT, "two", 60)
     assert await take_turn(services, TENANT, "one", -1)
     assert await take_turn(services, TENANT, "two", 60)
+
+
+async def test_every_tenants_jobs_are_looked_after(services: EmbeddedServices, order: Order) -> None:
+    for tenant in ("acme", "zenith"):
+        await stage(services, JobOrder(tenant, f"job-of-{tenant}", order().recipe, [InputFile("rows.csv", rows)]))
+    repairs = await reconcile(services)
+    assert (repairs.resent, repairs.files_deleted) == (2, 0)
+    assert len(await files(services)) == 2
