@@ -40,14 +40,19 @@ def place(location: str) -> str:
     return f"test{hashlib.sha256(location.encode()).hexdigest()[:12]}"
 
 
+def minio_keys(file: Path) -> dict[str, SecretStr]:
+    """The keys that the native stack's MinIO made for itself."""
+    kept = dict(line.split("=", 1) for line in file.read_text().splitlines())
+    names = {"access_key": "MINIO_ROOT_USER", "secret_key": "MINIO_ROOT_PASSWORD"}
+    return {name: SecretStr(kept[variable]) for name, variable in names.items()}
+
+
 def minio_settings(location: str) -> MinioSettings:
     """A bucket of the test's own."""
     settings = Settings().minio.model_copy(update={"bucket": place(location)})
     if settings.access_key is not None or not _KEYS.exists():
         return settings
-    kept = dict(line.split("=", 1) for line in _KEYS.read_text().splitlines())
-    keys = {"access_key": SecretStr(kept["MINIO_ROOT_USER"]), "secret_key": SecretStr(kept["MINIO_ROOT_PASSWORD"])}
-    return settings.model_copy(update=keys)
+    return settings.model_copy(update=minio_keys(_KEYS))
 
 
 @asynccontextmanager

@@ -26,6 +26,7 @@ class ChunkReader:
         self._ended = False
         self._loop = asyncio.get_running_loop()
         self._failure: BaseException | None = None
+        self._pulling: asyncio.Task[object] | None = None  # known to the loop's thread alone
 
     @property
     def sha256(self) -> str:
@@ -42,6 +43,8 @@ class ChunkReader:
             await asyncio.shield(uploading)
         except asyncio.CancelledError:
             self._failure = self._failure or ObjectStoreUnavailable(f"the upload of {self._key} was cancelled")
+            if self._pulling is not None:
+                self._pulling.cancel()
             await asyncio.wait([uploading])
             uploading.exception()
             raise
@@ -66,10 +69,9 @@ class ChunkReader:
         if self._failure is not None:
             raise self._failure
         try:
-            coming = asyncio.run_coroutine_threadsafe(self._pull(), self._loop)
-            chunk = coming.result()
+            chunk = asyncio.run_coroutine_threadsafe(self._pull(), self._loop).result()
         except (Exception, ThreadCancelledError) as error:
-            self._failure = error
+            self._failure = self._failure or error
             raise
         if chunk is not None:
             return chunk
@@ -78,7 +80,13 @@ class ChunkReader:
         return b""
 
     async def _pull(self) -> bytes | None:
-        return cast("bytes | None", await anext(self._chunks, None))
+        if self._failure is not None:  # cancelled while this was on its way to the loop
+            raise self._failure
+        self._pulling = asyncio.current_task()
+        try:
+            return cast("bytes | None", await anext(self._chunks, None))
+        finally:
+            self._pulling = None
 
     def _check(self) -> None:
         if self._announced is not None and self.sha256 != self._announced:

@@ -16,7 +16,8 @@ from synthmill.stack.elastic.judging import Again, judge
 logger = logging.getLogger(__name__)
 
 MAX_ACTIONS = 500
-MAX_BYTES = 5 << 20
+MAX_BYTES = 1_000_000
+"""A bulk of this size takes the server a good part of a second; beyond 1 MiB aiohttp warns that sending blocks."""
 
 TRIES = 6
 FIRST_WAIT_SECONDS = 0.25

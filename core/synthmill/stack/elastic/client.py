@@ -172,7 +172,8 @@ def _told(what: str) -> Iterator[None]:
     except ApiError as error:
         raise _of_status(what, error) from error
     except TransportError as error:
-        raise StoreUnavailable(f"the record store did not answer ({what}): {error}") from error
+        # its text leaves out what happened; the message has it
+        raise StoreUnavailable(f"the record store did not answer ({what}): {error.message}") from error
 
 
 def _of_status(what: str, error: ApiError) -> Exception:
