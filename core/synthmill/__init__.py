@@ -10,7 +10,7 @@
 - `embedded/`  their adapters for one folder on one machine
 - `stack/`     their adapters for real servers
 - `bridge/`    from the lease queue to `synthmill-consumer --stdio` and back
-- `supervisor/` the services of one command as child processes; `lifecycle` how a service stops
+- `supervisor/` the services of one command as child processes; `service`, `lifecycle` how one starts and stops
 - `cli/`       the command line
 - `errors`, `logs`, `object_keys`, `cursors`, `field_paths`   what all of them use
 """
