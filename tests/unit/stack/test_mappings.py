@@ -7,6 +7,9 @@ from pydantic import BaseModel
 
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.mappings import mapping_of, shared_collections
+from synthmill_api.auth.keys import KeyDocument
+from synthmill_api.recipes.documents import RecipeDocument
+from synthmill_api.sources.documents import SourceDocument
 from synthmill_schemas.event import EventDocument
 from synthmill_schemas.job import JobDocument
 from synthmill_schemas.ledger import CallDocument, ClaimDocument, RejectDocument
@@ -14,6 +17,9 @@ from synthmill_schemas.seed import SeedDocument
 from synthmill_schemas.slot import SlotDocument
 
 CONTRACTS: dict[Collection, type[BaseModel]] = {
+    Collection.RECIPES: RecipeDocument,
+    Collection.SOURCES: SourceDocument,
+    Collection.KEYS: KeyDocument,
     Collection.JOBS: JobDocument,
     Collection.INPUTS: SeedDocument,
     Collection.SLOTS: SlotDocument,

@@ -64,17 +64,21 @@ _PROVENANCE = _object(
 )
 
 _FIELDS: dict[Collection, Mapping] = {
-    Collection.RECIPES: {"name": WORD, "recipe_hash": WORD, "recipe": KEPT, "created_at": MOMENT},
+    Collection.RECIPES: {
+        "name": WORD,
+        "recipe_version": LONG,
+        "recipe_hash": WORD,
+        "recipe": KEPT,
+        "created_at": MOMENT,
+    },
     Collection.SOURCES: {
         "source_id": WORD,
-        "key": WORD,
-        "object_key": WORD,
+        "name": WORD,
+        "kind": WORD,
         "sha256": WORD,
         "size": LONG,
-        "state": WORD,
-        "job_id": WORD,
+        "object_key": WORD,
         "created_at": MOMENT,
-        "expires_at": MOMENT,
     },
     Collection.KEYS: {
         "prefix": WORD,
