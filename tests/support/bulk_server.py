@@ -16,10 +16,14 @@ Answer = Callable[[str, int], dict[str, Any]]
 
 @dataclass
 class BulkServer:
-    """`sent` holds the ids of each bulk; one of more than `most` actions is answered 413."""
+    """`sent` holds the ids of each bulk that was taken.
+
+    The first `busy` ones are answered 429, one of more than `most` actions 413.
+    """
 
     answer: Answer
-    most: int = 1_000_000
+    most: int
+    busy: int
     sent: list[list[str]] = field(default_factory=list)
     url: str = ""
 
@@ -35,6 +39,9 @@ class BulkServer:
         headers = {"X-Elastic-Product": "Elasticsearch"}
         if len(ids) > self.most:
             return web.json_response({"error": {"type": "too_large", "reason": "413"}}, status=413, headers=headers)
+        if self.busy:
+            self.busy -= 1
+            return web.json_response({"error": {"type": "busy", "reason": "429"}}, status=429, headers=headers)
         self.sent.append(ids)
         items = [{"index": {"_id": id_, **self.answer(id_, self.times(id_))}} for id_ in ids]
         return web.json_response({"errors": True, "items": items}, headers=headers)
@@ -45,9 +52,9 @@ class BulkServer:
 
 
 @asynccontextmanager
-async def bulk_server(answer: Answer, *, most: int = 1_000_000) -> AsyncIterator[BulkServer]:
+async def bulk_server(answer: Answer, *, most: int = 1_000_000, busy: int = 0) -> AsyncIterator[BulkServer]:
     """Serves on a free port until the context ends."""
-    server = BulkServer(answer, most)
+    server = BulkServer(answer, most, busy)
     app = web.Application(client_max_size=1 << 30)
     app.router.add_put("/_bulk", server.handle)
     app.router.add_post("/_bulk", server.handle)

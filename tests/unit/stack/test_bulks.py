@@ -72,6 +72,12 @@ async def test_a_bulk_that_is_too_large_is_halved_until_it_fits() -> None:
         assert max(map(len, server.sent)) <= 2
 
 
+async def test_a_server_that_turns_a_whole_bulk_away_gets_it_again() -> None:
+    async with bulk_server(lambda *_: STORED, busy=1) as server:
+        assert await statuses(server, 3) == [WriteStatus.STORED] * 3
+        assert server.sent == [["d0", "d1", "d2"]]
+
+
 async def test_a_single_document_that_is_too_large_is_refused() -> None:
     async with bulk_server(lambda *_: STORED, most=0) as server:
         assert await statuses(server, 2) == [WriteStatus.REFUSED] * 2

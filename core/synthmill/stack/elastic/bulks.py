@@ -10,7 +10,7 @@ from typing import Any
 
 from synthmill.errors import StoreUnavailable
 from synthmill.ports.records import WriteMode, WriteResult, WriteStatus
-from synthmill.stack.elastic.client import ElasticClient, TooLarge
+from synthmill.stack.elastic.client import Busy, ElasticClient, TooLarge
 from synthmill.stack.elastic.judging import Again, judge
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,8 @@ class Sender:
             answers = await self._client.bulk([line for each in chunk for line in each.lines])
         except TooLarge as error:
             return await self._try_halves(chunk, verdicts, str(error))
+        except Busy:
+            return chunk
         later = []
         for each, answer in zip(chunk, answers, strict=True):
             verdict = judge(each.id, each.mode, answer)

@@ -9,27 +9,32 @@ from typing import Any, cast
 
 from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
-from synthmill.errors import StorageFull, StoreUnavailable, UserError, VersionConflict
+from synthmill.errors import StorageFull, StoreUnavailable, SynthmillError, UserError, VersionConflict
 from synthmill.settings import ElasticSettings
 
 Json = dict[str, Any]
 
-_LATER = {408, 429, 500, 502, 503, 504}
+_BUSY = {429, 503}
+_LATER = {408, 500, 502, 504}
 
 
-class NotThere(Exception):
-    """No such index, alias, template or search context."""
+class Busy(StoreUnavailable):
+    """The server has no room for the request now; it answers, so trying again soon can help."""
+
+
+class NotThere(StoreUnavailable):
+    """No such index, alias, template or search context; whoever did not expect that finds the store unprepared."""
 
 
 class NotAccepted(UserError):
     """The server refuses the request as it is."""
 
 
-class AlreadyThere(Exception):
+class AlreadyThere(SynthmillError):
     """An index of this name exists."""
 
 
-class TooLarge(Exception):
+class TooLarge(UserError):
     """More than the server takes in one request."""
 
 
@@ -183,6 +188,8 @@ def _of_status(what: str, error: ApiError) -> Exception:
         return TooLarge(text)
     if is_full(status, reason):
         return StorageFull(f"{text}; free space, then resume")
+    if status in _BUSY:
+        return Busy(text)
     if status in _LATER:
         return StoreUnavailable(text)
     if status == 409:

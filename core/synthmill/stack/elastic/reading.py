@@ -128,7 +128,7 @@ class Reader:
     async def _drop(self, snapshot: str) -> None:
         try:
             await self._client.close_snapshot(snapshot)
-        except (NotThere, SynthmillError) as error:
+        except SynthmillError as error:
             logger.debug("a snapshot was not given back, it ends by itself: %s", error)
 
 

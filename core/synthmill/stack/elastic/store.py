@@ -19,7 +19,7 @@ from synthmill.ports.records import (
 from synthmill.settings import ElasticSettings
 from synthmill.stack.elastic import templates
 from synthmill.stack.elastic.bulks import Action, Sender, action, deletion
-from synthmill.stack.elastic.client import ElasticClient, NotAccepted
+from synthmill.stack.elastic.client import ElasticClient, NotAccepted, TooLarge
 from synthmill.stack.elastic.datasets import Datasets
 from synthmill.stack.elastic.documents import Hit, Refused, encoded, version_of
 from synthmill.stack.elastic.names import Home, Names
@@ -90,7 +90,7 @@ class ElasticRecordStore:
         try:
             body = encoded(home, id_, document)
             answer = await self._client.swap(hit.index, hit.key, body, hit.seq_no, hit.primary_term)
-        except (Refused, NotAccepted) as error:
+        except (Refused, NotAccepted, TooLarge) as error:
             raise UserError(f"{home.collection} {id_} cannot be changed so: {error}") from None
         return Stored(id_, document, version_of(answer["_primary_term"], answer["_seq_no"]))
 

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import ssl
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
+from synthmill.errors import BrokerUnavailable
 from synthmill.settings import RabbitSettings
 from synthmill.stack.rabbitmq.errors import told
 
@@ -17,6 +19,9 @@ logging.getLogger("aiormq.connection").setLevel(logging.ERROR)
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
+
+COOL_DOWN_SECONDS = 0.5
+"""After a failure everybody who waits is told of it, instead of trying one after the other."""
 
 
 class Link:
@@ -27,14 +32,14 @@ class Link:
         self._name = name
         self._connection: AbstractConnection | None = None
         self._turn = asyncio.Lock()
+        self._failed: tuple[float, BrokerUnavailable] | None = None
 
     async def connection(self) -> AbstractConnection:
         """A living connection; `BrokerUnavailable` when none can be had."""
         async with self._turn:
             if self._connection is None or not self._connection.connected.is_set():
                 await self._close()  # a lost connection does not count as closed
-                with told("connecting to the broker"):
-                    self._connection = await self._connect()
+                self._connection = await self._connect()
             return self._connection
 
     async def channel(self, *, confirms: bool) -> AbstractChannel:
@@ -66,14 +71,25 @@ class Link:
             await close(connection)
 
     async def _connect(self) -> AbstractConnection:
-        settings = self._settings
-        return await aio_pika.connect(
-            str(settings.url),
-            heartbeat=settings.heartbeat_seconds,
-            timeout=CONNECT_SECONDS,
-            ssl_context=ssl.create_default_context(cafile=settings.ca_file) if settings.url.scheme == "amqps" else None,
-            client_properties={"connection_name": f"synthmill {self._name}"},
-        )
+        now = time.monotonic()
+        if self._failed is not None and now < self._failed[0] + COOL_DOWN_SECONDS:
+            raise BrokerUnavailable(f"{self._failed[1]} (a moment ago)")
+        try:
+            with told("connecting to the broker"):
+                return await _connect(self._settings, self._name)
+        except BrokerUnavailable as error:
+            self._failed = (time.monotonic(), error)
+            raise
+
+
+async def _connect(settings: RabbitSettings, name: str) -> AbstractConnection:
+    return await aio_pika.connect(
+        str(settings.url),
+        heartbeat=settings.heartbeat_seconds,
+        timeout=CONNECT_SECONDS,
+        ssl_context=ssl.create_default_context(cafile=settings.ca_file) if settings.url.scheme == "amqps" else None,
+        client_properties={"connection_name": f"synthmill {name}"},
+    )
 
 
 async def close(resource: AbstractChannel | AbstractConnection) -> None:
