@@ -10,8 +10,9 @@ import pytest
 from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
 from synthmill.ports.records import RecordStore
+from tests.support.on_stack import ON_STACK
 from tests.support.ports import BROKERS, OBJECT_STORES, ON_SERVERS, RECORD_STORES, At
-from tests.support.stack import ON_STACK, remove_indices
+from tests.support.stack import remove_indices
 
 
 def adapters(names: Iterable[str]) -> list[object]:

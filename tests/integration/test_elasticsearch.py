@@ -16,6 +16,7 @@ from synthmill.ports.records import (
     Query,
     Range,
     RecordStore,
+    Stored,
     Write,
     WriteMode,
     WriteResult,
@@ -24,8 +25,9 @@ from synthmill.ports.records import (
 from synthmill.settings import ElasticSettings
 from synthmill.stack.elastic import ElasticRecordStore, mappings, templates
 from tests.support.messages import PATIENCE
+from tests.support.on_stack import ON_STACK
 from tests.support.servers import Server, own_server
-from tests.support.stack import ON_STACK, elastic_settings, elasticsearch, remove_indices
+from tests.support.stack import elastic_settings, elasticsearch, remove_indices
 from tests.support.store_documents import (
     DATASET,
     RECORD_SCHEMA,
@@ -119,43 +121,40 @@ async def test_a_bulk_that_a_kill_cut_short_is_sent_again_and_every_slot_is_ther
         assert found == list(range(8_000))
 
 
-async def test_a_scan_goes_on_where_it_was_when_its_server_was_killed(server: Server) -> None:
+async def test_in_an_outage_everything_is_unavailable_and_a_scan_goes_on_after_it(server: Server) -> None:
     async with store_on(server) as store:
         place = Place(TENANT, Collection.CALLS)
         ids = [f"c{number:05}" for number in range(2_000)]
         await put_all(store, place, {id_: call(TENANT, number) for number, id_ in enumerate(ids)})
+        stored = await store.get(place, ids[0])
+        assert stored is not None
         seen: list[str] = []
-        async for stored in store.scan(place):
-            seen.append(stored.id)
-            if len(seen) == 700:
+        async for each in store.scan(place):
+            seen.append(each.id)
+            if len(seen) == 700:  # in the midst of a page
                 server.kill()
+                await assert_unavailable(store, place, stored)
                 await asyncio.to_thread(server.start)
         assert seen == ids
+        assert await store.get(place, ids[0]) == stored
 
 
-async def test_without_a_server_everything_is_unavailable_and_nothing_hangs(server: Server) -> None:
-    async with store_on(server) as store:
-        place = Place(TENANT, Collection.CALLS)
-        await put_all(store, place, {"c": call(TENANT, 1)})
-        stored = await store.get(place, "c")
-        assert stored is not None
-        server.kill()
-        for attempt in (
-            store.prepare(),
-            store.bulk([Write(place, "d", call(TENANT, 2))]),
-            store.get(place, "c"),
-            store.patch(place, "c", {"round": 2}, expected=stored.version),
-            store.search(place, Query()),
-            store.count(place),
-            store.delete(place, ["c"]),
-            store.visible(place),
-            store.latest(TENANT, DATASET),
-            store.ensure_dataset(TENANT, "other", RECORD_SCHEMA),
-        ):
-            with pytest.raises(StoreUnavailable):
-                await attempt
-        await asyncio.to_thread(server.start)
-        assert await store.get(place, "c") == stored
+async def assert_unavailable(store: RecordStore, place: Place, stored: Stored) -> None:
+    """Every operation says so, and none hangs."""
+    for attempt in (
+        store.prepare(),
+        store.bulk([Write(place, "d", call(TENANT, 2))]),
+        store.get(place, stored.id),
+        store.patch(place, stored.id, {"round": 2}, expected=stored.version),
+        store.search(place, Query()),
+        store.count(place),
+        store.delete(place, [stored.id]),
+        store.visible(place),
+        store.latest(TENANT, DATASET),
+        store.ensure_dataset(TENANT, "other", RECORD_SCHEMA),
+    ):
+        with pytest.raises(StoreUnavailable):
+            await attempt
 
 
 async def test_a_refused_record_is_not_sent_again_with_those_that_were_stored(

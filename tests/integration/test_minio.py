@@ -15,8 +15,9 @@ from synthmill.errors import ObjectMissing, ObjectStoreUnavailable, UserError
 from synthmill.settings import MinioSettings
 from synthmill.stack.lifecycle import RULE_ID
 from synthmill.stack.objects import PART_BYTES, MinioObjectStore
+from tests.support.on_stack import ON_STACK
 from tests.support.servers import Server, own_server
-from tests.support.stack import ON_STACK, minio_keys, minio_settings, remove_bucket
+from tests.support.stack import minio_keys, minio_settings, remove_bucket
 
 pytestmark = list(ON_STACK)
 MIB = b"x" * (1 << 20)

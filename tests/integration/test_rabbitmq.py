@@ -15,8 +15,9 @@ from synthmill.settings import RabbitSettings
 from synthmill.stack.rabbitmq import RabbitBroker
 from synthmill.stack.rabbitmq.link import Link
 from tests.support.messages import PATIENCE, acknowledge, depth_is, drained, ids, messages, numbered, take, take_one
+from tests.support.on_stack import ON_STACK
 from tests.support.servers import Server, own_server
-from tests.support.stack import ON_STACK, rabbit_settings, remove_queues
+from tests.support.stack import rabbit_settings, remove_queues
 
 pytestmark = list(ON_STACK)
 GENERATION = Queue.GENERATION

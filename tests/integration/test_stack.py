@@ -27,9 +27,10 @@ from synthmill_schemas.job import JobState
 from tests.support import stack
 from tests.support.jobs import accepted
 from tests.support.messages import PATIENCE, acknowledge, depth_is, take_one
+from tests.support.on_stack import ON_STACK
 from tests.support.uploads import TENANT, recipe_data, upload
 
-pytestmark = list(stack.ON_STACK)
+pytestmark = list(ON_STACK)
 JOB = "job-1"
 ROWS = 600
 

@@ -1,16 +1,13 @@
 """The real servers as tests use them: where they listen, and places of their own that are removed afterwards.
 
-Tests over them run with SYNTHMILL_TEST_STACK=1 and fail then when a server is missing. Addresses and keys come from the
-usual SYNTHMILL_… variables; without them those of the native stack serve (`make stack`).
+Addresses and keys come from the usual SYNTHMILL_… variables, else from the native stack (`make stack`).
 """
 
 import hashlib
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from elasticsearch import AsyncElasticsearch, BadRequestError
 from minio.deleteobjects import DeleteObject
 from pydantic import SecretStr
@@ -25,12 +22,6 @@ from synthmill.stack.rabbitmq import RabbitBroker
 from synthmill.stack.rabbitmq.link import Link
 from synthmill.stack.rabbitmq.topology import Topology
 from tests.support.repository import ROOT
-
-WANTED = os.environ.get("SYNTHMILL_TEST_STACK") == "1"
-ON_STACK = (
-    pytest.mark.integration,
-    pytest.mark.skipif(not WANTED, reason="needs the real servers: `make stack`, then set SYNTHMILL_TEST_STACK=1"),
-)
 
 _KEYS = ROOT / ".stack" / "minio.keys"
 
