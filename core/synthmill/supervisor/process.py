@@ -16,6 +16,7 @@ STOP_SECONDS = 28.0  # services drain within 25 s
 _LIVES = 3  # starts within _LIVES_SECONDS before a service counts as broken
 _LIVES_SECONDS = 60.0
 _FINAL_EXITS = frozenset({2, StorageFull.exit_code})  # a user's error or a full disk: starting again cannot help
+_NO_SPACE = "there is no space left on the disk; free some, nothing that was stored is lost"
 
 
 class ServiceFailed(SynthmillError):
@@ -68,7 +69,9 @@ class ServiceProcess:
         return await self._process.wait()
 
     def _obituary(self, code: int) -> str:
-        return f"the {self.name} ended with exit code {code}: {last_error(self.log)} (log: {self.log})"
+        # on a full disk the log's last line may be missing too, so the exit code has to speak
+        reason = _NO_SPACE if code == StorageFull.exit_code else last_error(self.log)
+        return f"the {self.name} ended with exit code {code}: {reason} (log: {self.log})"
 
 
 async def start(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:
