@@ -1,13 +1,12 @@
 """The Prefect flow of one job as a child process; the job does not wait for it."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from synthmill.settings import Settings
-from synthmill.supervisor.process import STOP_SECONDS, start
+from synthmill.supervisor.process import start, stop
 
 
 class FlowProcess:
@@ -23,15 +22,7 @@ class FlowProcess:
 
     async def stop(self) -> None:
         """Ends the flow; the job goes on, and another run finds what is done."""
-        if self._process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await stop(self._process)
 
 
 @asynccontextmanager

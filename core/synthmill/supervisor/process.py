@@ -51,18 +51,10 @@ class ServiceProcess:
                 return ServiceFailed(self._obituary(code), code if code in _FINAL_EXITS else 1)
 
     async def stop(self) -> None:
-        """Asks it to drain, waits, and kills it only if it does not end."""
+        """Lets it drain and does not start it again."""
         self._stopping = True
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), STOP_SECONDS)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        if self._process is not None:
+            await stop(self._process)
 
     async def _one_life(self) -> int:
         self._process = await start(self._arguments, self._environment, self.log)
@@ -87,6 +79,19 @@ async def start(arguments: Sequence[str], environment: Mapping[str, str], log: P
             env={**_own_environment(), **environment},
             start_new_session=True,  # Ctrl-C reaches us alone; we decide how they stop
         )
+
+
+async def stop(process: asyncio.subprocess.Process) -> None:
+    """Asks a process to drain, waits, and kills it only if it does not end."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), STOP_SECONDS)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 def last_error(log: Path) -> str:
