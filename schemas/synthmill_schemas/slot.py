@@ -31,6 +31,13 @@ class SlotState(StrEnum):
     PARKED = "parked"  # taken out with evidence; only a person's replay tries it again
 
 
+def slot_rank(state: SlotState, round_: int) -> int:
+    """A slot document's external version: accepted above all, a later round above an earlier one."""
+    if state is SlotState.ACCEPTED:
+        return ACCEPTED_RANK
+    return failed_rank(round_, parked=state is SlotState.PARKED)
+
+
 class RejectClass(StrEnum):
     """Why an attempt failed."""
 
@@ -125,10 +132,8 @@ class SlotDocument(Contract):
 
     @property
     def rank(self) -> int:
-        """The external version: accepted above all, a later round above an earlier one."""
-        if self.state is SlotState.ACCEPTED:
-            return ACCEPTED_RANK
-        return failed_rank(self.round, parked=self.state is SlotState.PARKED)
+        """The external version that it is written with."""
+        return slot_rank(self.state, self.round)
 
 
 class Record(Contract):

@@ -45,11 +45,6 @@ class Child:
         self._stdin = process.stdin
         self._stdout = process.stdout
 
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
     async def send(self, line: bytes) -> None:
         """Writes a line; waits while the child reads slowly. A child that is gone shows in `lines`, not here."""
         with suppress(BrokenPipeError, ConnectionResetError):

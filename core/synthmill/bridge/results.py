@@ -17,9 +17,9 @@ from synthmill.ports.records import (
     WriteResult,
     WriteStatus,
 )
-from synthmill_schemas.ids import ACCEPTED_RANK, claim_id, failed_rank
+from synthmill_schemas.ids import claim_id
 from synthmill_schemas.ledger import ClaimDocument
-from synthmill_schemas.slot import SlotState
+from synthmill_schemas.slot import SlotState, slot_rank
 from synthmill_schemas.stdio import SettleOutcome, Verdict, VerdictLine
 
 _VERDICTS = {
@@ -129,13 +129,7 @@ def _claim_write(slot: Document) -> Write:
 
 def _write(slot: Document) -> Write:
     place = Place(slot["tenant"], Collection.SLOTS, slot["dataset"])
-    return Write(place, slot["record_id"], slot, WriteMode.RANKED, _rank(slot))
-
-
-def _rank(slot: Document) -> int:
-    if slot["state"] == SlotState.ACCEPTED:
-        return ACCEPTED_RANK
-    return failed_rank(slot["round"], parked=slot["state"] == SlotState.PARKED)
+    return Write(place, slot["record_id"], slot, WriteMode.RANKED, slot_rank(SlotState(slot["state"]), slot["round"]))
 
 
 def _verdict(slot: Document, result: WriteResult | None, holder: str | None) -> VerdictLine:
