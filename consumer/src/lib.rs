@@ -10,7 +10,7 @@
 //! - `compute`    requests that need no model
 //! - `repair`, `coerce`, `cast`, `validate`   from an answer's text to a record, pure
 //! - `documents`, `offer`   what is written down, and what the store says of a record
-//! - `store`, `jobs`   the far ends as traits; `stdio` is their one implementation so far
+//! - `store`, `jobs`, `starts`   the far ends as traits; `stdio` implements the first two over lines
 //! - `llm`        one HTTP call, and when it may be made
 
 #![forbid(unsafe_code)]
@@ -33,6 +33,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod repair;
 pub mod shutdown;
+pub mod starts;
 pub mod stdio;
 pub mod store;
 pub mod telemetry;
