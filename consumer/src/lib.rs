@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - `app`        builds the program and runs it until it is told to stop
+//! - `health`     whether the far ends can be worked with
 //! - `config`     settings from the command line and `SYNTHMILL_…` variables; `telemetry`, `shutdown`
 //! - `contract`   the messages and documents of `schemas/`; `ids` how ids and hashes are made
 //! - `pipeline`   one delivery from request to settlement; `desk` what all deliveries share
@@ -24,6 +25,7 @@ pub mod config;
 pub mod contract;
 pub mod desk;
 pub mod documents;
+pub mod health;
 pub mod ids;
 pub mod jobs;
 pub mod ladder;
