@@ -3,16 +3,14 @@
 import argparse
 import asyncio
 import sys
-from pathlib import Path
 
 from synthmill import logs
 from synthmill.errors import SynthmillError, UserError
+from synthmill.serving.http import serve
+from synthmill.serving.listening import Listening, add_options
 from synthmill.settings import Settings
 from synthmill_api.app import create_app
 from synthmill_api.config import ApiConfig
-from synthmill_api.server import Listening, serve
-
-_NOT_STARTED = 1
 
 
 def main() -> int:
@@ -22,9 +20,7 @@ def main() -> int:
     listening = Listening(given.host, given.port, given.port_file, given.watch_stdin)
     config = ApiConfig()
     try:
-        return (
-            0 if asyncio.run(serve(create_app(Settings(), config), listening, config.drain_seconds)) else _NOT_STARTED
-        )
+        asyncio.run(serve(create_app(Settings(), config), listening, config.drain_seconds))
     except SynthmillError as error:
         logs.last_words(error)
         return error.exit_code
@@ -32,14 +28,12 @@ def main() -> int:
         refused = UserError(f"cannot listen on {given.host}:{given.port}: {error.strerror}; give another --port")
         logs.last_words(refused)
         return refused.exit_code
+    return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m synthmill_api", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000, help="0 for any free one")
-    parser.add_argument("--port-file", type=Path, help="gets host:port, once requests are accepted")
-    parser.add_argument("--watch-stdin", action="store_true", help="stop when stdin ends: the parent is gone")
+    add_options(parser, port=8000)
     return parser.parse_args()
 
 

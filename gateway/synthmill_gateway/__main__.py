@@ -4,12 +4,14 @@ import argparse
 import asyncio
 import logging
 import sys
-from pathlib import Path
 
+from synthmill import logs
+from synthmill.errors import SynthmillError, UserError
+from synthmill.serving.http import serve
+from synthmill.serving.listening import Listening, add_options
 from synthmill_gateway.app import create_app
 from synthmill_gateway.config import GatewayConfig
 from synthmill_gateway.offline.knobs import KnobsRefused, from_environment
-from synthmill_gateway.server import Listening, run
 from synthmill_gateway.workers import Workers
 
 _log = logging.getLogger("synthmill_gateway")
@@ -18,20 +20,31 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 def main() -> int:
     """Run until stopped; 2 for a wrong setting."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     given = _arguments()
+    logs.configure("gateway", level="WARNING")
     config = GatewayConfig()
+    if config.token is None and given.host not in _LOOPBACK and not given.reuse_port:
+        _log.warning("no SYNTHMILL_GATEWAY__TOKEN is set: whoever reaches %s spends the providers' keys", given.host)
+    try:
+        return asyncio.run(_run(given, config))
+    except SynthmillError as error:
+        logs.last_words(error)
+        return error.exit_code
+    except OSError as error:
+        refused = UserError(f"cannot listen on {given.host}:{given.port}: {error.strerror}; give another --port")
+        logs.last_words(refused)
+        return refused.exit_code
+
+
+async def _run(given: argparse.Namespace, config: GatewayConfig) -> int:
     try:
         knobs = from_environment()
     except KnobsRefused as error:
-        sys.stderr.write(f"synthmill_gateway: {error}\n")
-        return 2
-    if config.token is None and given.host not in _LOOPBACK and not given.reuse_port:
-        _log.warning("no SYNTHMILL_GATEWAY__TOKEN is set: whoever reaches %s spends the providers' keys", given.host)
+        raise UserError(str(error)) from error
     if given.workers > 1:
-        return asyncio.run(_run_workers(given, config.drain_seconds))
+        return await _run_workers(given, config.drain_seconds)
     listening = Listening(given.host, given.port, given.port_file, given.watch_stdin, given.reuse_port)
-    run(create_app(config, knobs), listening, config.drain_seconds)
+    await serve(create_app(config, knobs), listening, config.drain_seconds)
     return 0
 
 
@@ -42,10 +55,7 @@ async def _run_workers(given: argparse.Namespace, drain_seconds: int) -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="synthmill_gateway", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=4000, help="0 for any free one")
-    parser.add_argument("--port-file", type=Path, help="gets host:port, once requests are accepted")
-    parser.add_argument("--watch-stdin", action="store_true", help="stop when stdin ends: the parent is gone")
+    add_options(parser, port=4000)
     parser.add_argument("--workers", type=int, default=1, help="processes that share the port, 250 MB each")
     parser.add_argument("--reuse-port", action="store_true", help="let other processes listen on the same port")
     return parser.parse_args()

@@ -6,16 +6,13 @@ LiteLLM takes about 2.5 ms of CPU a call, so one process passes some 300 calls a
 import asyncio
 import contextlib
 import logging
-import os
-import signal
-import socket
 import sys
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from synthmill_gateway.portfile import announce
+from synthmill.lifecycle import stop_on_signals
+from synthmill.serving.listening import announce, hold
 
 _POLL_SECONDS = 0.02
 _KILL_AFTER_SECONDS = 5.0  # on top of the time in which calls in hand may finish
@@ -29,22 +26,18 @@ class Workers:
     def __init__(self, count: int, host: str, port: int, drain_seconds: int) -> None:
         self._count = count
         self._drain = drain_seconds
-        # bound but never listening: holds a free port for the workers without taking connections from them
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._held = socket.socket(family, socket.SOCK_STREAM)
-        self._held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._held.bind((host, port))
+        self._held = hold(host, port)
         self.host, self.port = self._held.getsockname()[:2]
         self._stop = asyncio.Event()
         self._failed = False
 
     async def run(self, port_file: Path | None, *, watch_stdin: bool) -> int:
         """Start them, tell the port once all accept, run until stopped; answers the exit code."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        if watch_stdin:
-            threading.Thread(target=_at_end_of_stdin, args=(loop, self._stop), daemon=True).start()
+        async with stop_on_signals(self._stop.set, watch_stdin=watch_stdin):
+            await self._run_all(port_file)
+        return 1 if self._failed else 0
+
+    async def _run_all(self, port_file: Path | None) -> None:
         with tempfile.TemporaryDirectory() as folder:
             files = [Path(folder) / str(number) for number in range(self._count)]
             keepers = [asyncio.create_task(self._keep(file)) for file in files]
@@ -52,7 +45,6 @@ class Workers:
             if port_file is not None and not self._stop.is_set():
                 announce(port_file, self.host, self.port)
             await asyncio.gather(*keepers)
-        return 1 if self._failed else 0
 
     async def _accepting(self, files: Sequence[Path]) -> None:
         while not self._stop.is_set() and not all(file.exists() for file in files):
@@ -93,10 +85,3 @@ class Workers:
     def _command(self, port_file: Path) -> list[str]:
         address = ["--host", self.host, "--port", str(self.port), "--port-file", str(port_file)]
         return [sys.executable, "-m", "synthmill_gateway", *address, "--reuse-port", "--watch-stdin"]
-
-
-def _at_end_of_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    while os.read(0, 4_096):
-        pass
-    with contextlib.suppress(RuntimeError):  # the loop may be over already
-        loop.call_soon_threadsafe(stop.set)

@@ -20,11 +20,11 @@ from typing import Any, TypedDict
 
 from aiohttp import web
 
+from synthmill.serving.listening import announce
 from synthmill_gateway.errors import GatewayError
 from synthmill_gateway.offline import Answer, Finish, Knobs, OfflineError, OfflineModel
 from synthmill_gateway.offline.model import ATTEMPT_HEADER
 from synthmill_gateway.offline.spoil import Kind
-from synthmill_gateway.portfile import announce
 
 _IDLE_SECONDS = 900.0  # without a call for so long nobody remembers it
 _START_SECONDS = 30.0
