@@ -6,7 +6,7 @@ use crate::llm::client::Client;
 use crate::llm::provider::Providers;
 use crate::plan::Plans;
 use crate::shutdown::Shutdown;
-use crate::store::{Fact, Store, StoreGone};
+use crate::store::{Fact, Store, StoreGone, Unread};
 
 /// The shared parts: far ends, caches, and the end of the program.
 pub struct Desk<S, J> {
@@ -35,6 +35,15 @@ pub enum Halt {
 impl From<StoreGone> for Halt {
     fn from(_: StoreGone) -> Self {
         Self::Stopped
+    }
+}
+
+impl From<Unread> for Halt {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Gone => Self::Stopped,
+            Unread::NoPlace(reason) => Self::Invalid(reason),
+        }
     }
 }
 

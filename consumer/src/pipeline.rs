@@ -62,9 +62,13 @@ pub async fn settle<S: Source>(source: &S, ticket: S::Ticket, outcome: Outcome) 
 
 /// Works on a request until every slot has its outcome, or it has to be left.
 pub async fn work<S: Store, J: JobView>(desk: &Desk<S, J>, request: &GenerationRequest) -> Outcome {
-    match fill(desk, request).await {
+    let outcome = match fill(desk, request).await {
         Ok(()) => Outcome::Done,
         Err(halt) => Outcome::Halted(halt),
+    };
+    match desk.store.written().await {
+        Ok(()) => outcome,
+        Err(gone) => Outcome::Halted(gone.into()),
     }
 }
 
@@ -84,13 +88,13 @@ async fn fill<S: Store, J: JobView>(desk: &Desk<S, J>, request: &GenerationReque
     }
 }
 
-/// The places of the slots that hold no accepted record yet.
+/// The places of the slots that are neither accepted nor parked yet.
 async fn open_slots<S: Store, J: JobView>(
     desk: &Desk<S, J>,
     request: &GenerationRequest,
 ) -> Result<Vec<usize>, Halt> {
     let job = request.job_id.as_str();
     let ids: Vec<String> = request.slots.iter().map(|slot| ids::record_id(job, slot.slot)).collect();
-    let accepted = desk.store.accepted(&request.tenant, &ids).await?;
-    Ok((0..ids.len()).filter(|index| !accepted.get(*index).copied().unwrap_or(false)).collect())
+    let closed = desk.store.closed(request, &ids).await?;
+    Ok((0..ids.len()).filter(|index| !closed.get(*index).copied().unwrap_or(false)).collect())
 }

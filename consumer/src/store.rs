@@ -2,7 +2,9 @@
 
 use std::future::Future;
 
-use crate::contract::{CallDocument, EventDocument, Name, OutputLine, RejectDocument, SlotDocument};
+use crate::contract::{
+    CallDocument, EventDocument, GenerationRequest, OutputLine, RejectDocument, SlotDocument,
+};
 
 /// Something that happened and is written down; it needs no answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,17 +51,34 @@ pub enum Claiming {
 #[error("the store is gone")]
 pub struct StoreGone;
 
-/// The far end. Facts and offers of one request are written in the order they come in.
+/// Why the slots of a request cannot be looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    Gone,
+    /// The store has no place for them, and waiting gives them none: nothing may be paid for.
+    NoPlace(String),
+}
+
+impl From<StoreGone> for Unread {
+    fn from(_: StoreGone) -> Self {
+        Self::Gone
+    }
+}
+
+/// The far end.
 pub trait Store: Send + Sync + 'static {
-    /// Writes facts down.
+    /// Takes facts to write them down, and waits only for room; `written` tells when they are durable.
     fn note(&self, facts: Vec<Fact>) -> impl Future<Output = Result<(), StoreGone>> + Send;
 
-    /// Which of these slots hold an accepted record already, in the same order.
-    fn accepted(
+    /// Returns when all that was noted before is durable; a request is settled only then.
+    fn written(&self) -> impl Future<Output = Result<(), StoreGone>> + Send;
+
+    /// Which of these slots of the request need no work any more, accepted or parked, in the same order.
+    fn closed(
         &self,
-        tenant: &Name,
+        request: &GenerationRequest,
         record_ids: &[String],
-    ) -> impl Future<Output = Result<Vec<bool>, StoreGone>> + Send;
+    ) -> impl Future<Output = Result<Vec<bool>, Unread>> + Send;
 
     /// Offers accepted slot documents; the verdicts come in the same order.
     fn offer(

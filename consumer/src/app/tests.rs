@@ -2,11 +2,11 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::contract::{Name, SettleOutcome, SlotDocument};
+use crate::contract::{GenerationRequest, SettleOutcome, SlotDocument};
 use crate::llm::backoff::Backoff;
 use crate::llm::budget::BudgetSettings;
 use crate::llm::provider::CallSettings;
-use crate::store::{Claiming, Fact, StoreGone, Verdict};
+use crate::store::{Claiming, Fact, StoreGone, Unread, Verdict};
 use crate::testing;
 
 /// A store that breaks on the slots of job `bad`.
@@ -17,7 +17,11 @@ impl Store for Breaking {
         Ok(())
     }
 
-    async fn accepted(&self, _: &Name, record_ids: &[String]) -> Result<Vec<bool>, StoreGone> {
+    async fn written(&self) -> Result<(), StoreGone> {
+        Ok(())
+    }
+
+    async fn closed(&self, _: &GenerationRequest, record_ids: &[String]) -> Result<Vec<bool>, Unread> {
         assert!(!record_ids[0].starts_with("bad-"), "a fault in the store");
         Ok(vec![true; record_ids.len()])
     }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::claims::Claims;
 use super::verdicts::Verdicts;
 use super::writer::Writer;
-use crate::contract::{Name, OutputLine, SlotDocument};
-use crate::store::{Claiming, Fact, Store, StoreGone, Verdict};
+use crate::contract::{GenerationRequest, OutputLine, SlotDocument};
+use crate::store::{Claiming, Fact, Store, StoreGone, Unread, Verdict};
 
 /// Who says whether a record is taken.
 pub enum Admission {
@@ -42,12 +42,17 @@ impl Store for StdioStore {
         self.writer.write(facts.into_iter().map(OutputLine::from)).await
     }
 
-    async fn accepted(&self, tenant: &Name, record_ids: &[String]) -> Result<Vec<bool>, StoreGone> {
+    async fn written(&self) -> Result<(), StoreGone> {
+        // the line that settles a request stands behind all of its facts
+        Ok(())
+    }
+
+    async fn closed(&self, request: &GenerationRequest, record_ids: &[String]) -> Result<Vec<bool>, Unread> {
         Ok(match &self.admission {
             Admission::Local(claims) => {
-                record_ids.iter().map(|id| claims.holds(tenant.as_str(), id)).collect()
+                record_ids.iter().map(|id| claims.holds(request.tenant.as_str(), id)).collect()
             }
-            // who answers offers leaves accepted slots out of the requests
+            // who answers offers leaves closed slots out of the requests
             Admission::Ask(_) => vec![false; record_ids.len()],
         })
     }
