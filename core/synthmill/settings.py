@@ -86,6 +86,14 @@ class MinioSettings(BaseModel):
     bucket: str = Field("synthmill", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
 
 
+class MonitoringSettings(BaseModel):
+    """`/healthz`, `/readyz` and `/metrics`: the worker's and the consumer's own port; others serve them on theirs."""
+
+    host: str = Field("127.0.0.1", description="where the worker and the consumer listen for probes")
+    port: int | None = Field(None, ge=0, le=65_535, description="none: they do not listen; 0: any free one, logged")
+    metrics: bool = Field(True, description="false: no service serves /metrics, which asks for no key")
+
+
 class Settings(BaseSettings):
     """Everything that can be set."""
 
@@ -101,3 +109,4 @@ class Settings(BaseSettings):
     rabbitmq: RabbitSettings = RabbitSettings()
     elasticsearch: ElasticSettings = ElasticSettings()
     minio: MinioSettings = MinioSettings()
+    monitoring: MonitoringSettings = MonitoringSettings()
