@@ -47,6 +47,9 @@ class JobSettings(BaseModel):
 
     stall_seconds: float = Field(120.0, gt=0, description="no new fact for so long: publish the open slots again")
     resend_seconds: float = Field(60.0, gt=0, description="not planned for so long: send the job message again")
+    reconcile_seconds: float = Field(
+        15.0, gt=0, description="how often the worker looks after jobs that nobody follows"
+    )
     temporary_file_hours: float = Field(24.0, gt=0)
     flow_lease_seconds: float = Field(60.0, gt=1)
 
@@ -83,6 +86,11 @@ class MinioSettings(BaseModel):
     secret_key: SecretStr | None = None
     region: str = "us-east-1"
     path_style: bool = Field(True, description="bucket in the path; false: in the host name")
+    public_endpoint: str | None = Field(
+        None,
+        pattern=r"^(https?://)?[^/\s]+$",
+        description="the name that clients know, for URLs that are handed out; default: the endpoint",
+    )
     bucket: str = Field("synthmill", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
 
 

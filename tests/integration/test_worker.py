@@ -18,7 +18,7 @@ from synthmill_schemas.base import now
 from synthmill_schemas.job import JobDocument, JobMessage, JobState, Lease
 from synthmill_worker.handlers.job import handle_job
 from synthmill_worker.handlers.words import Handled
-from tests.support.uploads import TENANT, job_of, requests, stored, submitted, worked
+from tests.support.uploads import TENANT, job_of, requests, stored, submitted, upload, worked
 
 
 @pytest.fixture
@@ -111,6 +111,8 @@ async def test_a_second_delivery_changes_nothing(services: EmbeddedServices) -> 
     published = (await services.broker.depth(Queue.GENERATION)).ready
     assert await handle_job(services, message()) is Handled.DONE_BEFORE
     # as if the first worker had died before it could note what it had done
+    (source,) = (await job_of(services)).sources
+    await services.objects.put(source.object_key, upload(source.key, data).read())
     forgotten = {"seed_set": None, "seeds": None, "bad_rows": None}
     await change_job(
         services.store,
@@ -120,6 +122,7 @@ async def test_a_second_delivery_changes_nothing(services: EmbeddedServices) -> 
             "state": JobState.PUBLISHED,
             "records": None,
             "checkpoint": None,
+            "temporary_files": "kept",
             "sources": [source.model_copy(update=forgotten) for source in job.sources],
         },
     )

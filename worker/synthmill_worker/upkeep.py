@@ -8,14 +8,13 @@ from synthmill.jobs.lease import new_owner
 from synthmill.jobs.reconcile import reconcile, take_turn
 from synthmill.services import Services
 
-PERIOD_SECONDS = 15.0  # a quarter of the time after which a job counts as not planned
-
 logger = logging.getLogger(__name__)
 
 
-async def keep_up(services: Services, period_seconds: float = PERIOD_SECONDS) -> None:
+async def keep_up(services: Services) -> None:
     """Runs until cancelled. What cannot be reached now is tried again in the next period."""
     owner, tenant = new_owner(), services.settings.tenant
+    period_seconds = services.settings.job.reconcile_seconds
     while True:
         await asyncio.sleep(period_seconds)
         try:

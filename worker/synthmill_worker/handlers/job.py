@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from synthmill.errors import BadKey, ChecksumMismatch, ObjectMissing, StorageFull, SynthmillError, UserError
 from synthmill.jobs.advance import fail
+from synthmill.jobs.cleanup import delete_temporary_files
 from synthmill.jobs.documents import find_job
 from synthmill.jobs.events import say
 from synthmill.jobs.lease import new_owner, planner_lease
@@ -34,11 +35,17 @@ def decode(message: Message) -> JobMessage:
 
 
 async def handle_job(services: Services, message: Message) -> Handled:
-    """Plans the round that the message names, unless that is done or no longer wanted.
+    """Plans the round that the message names, unless that is done or no longer wanted; then deletes the job's files.
 
     Raises `LeaseTaken` while another planner is at it.
     """
     wanted = decode(message)
+    handled = await _planned(services, wanted)
+    await _clean_up(services, wanted)
+    return handled
+
+
+async def _planned(services: Services, wanted: JobMessage) -> Handled:
     job = await _open_job(services, wanted)
     if isinstance(job, Handled):
         return job
@@ -74,6 +81,13 @@ async def _plan(services: Services, job: JobDocument) -> Handled:
         await fail_job(services, job, _told(error))
         return Handled.FAILED
     return Handled.PLANNED
+
+
+async def _clean_up(services: Services, wanted: JobMessage) -> None:
+    """Deletes the uploaded files if their seeds are stored; the message is not done before, so that nobody forgets."""
+    found = await find_job(services.store, wanted.tenant, wanted.job_id)
+    if found is not None and found.document.sources and found.document.temporary_files == "kept":
+        await delete_temporary_files(services, wanted.tenant, wanted.job_id)
 
 
 async def fail_job(services: Services, job: JobDocument, reason: str) -> None:
