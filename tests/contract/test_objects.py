@@ -51,6 +51,15 @@ async def put_all(store: ObjectStore, *names: str) -> None:
         await store.put(name, stream(name.encode()))
 
 
+async def test_a_look_at_a_key_tells_its_size_without_its_content(objects: ObjectStore) -> None:
+    stored = await objects.put("jobs/1/data", stream(b"12345"))
+    found = await objects.stat("jobs/1/data")
+    assert found is not None
+    assert (found.key, found.size, found.sha256) == ("jobs/1/data", 5, None)
+    assert abs((found.modified_at - stored.modified_at).total_seconds()) < 2
+    assert [await objects.stat(key) for key in ("jobs/1", "jobs/1/data/more", "jobs/2")] == [None, None, None]
+
+
 async def test_what_was_put_is_read_with_its_size_and_checksum(objects: ObjectStore) -> None:
     content = bytes(range(256)) * 5_000
     stored = await objects.put("jobs/1/products.csv", stream(content[:70_000], b"", content[70_000:]))

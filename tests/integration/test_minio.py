@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,19 @@ async def many(count: int) -> AsyncIterator[bytes]:
 def unfinished(store: MinioObjectStore) -> int:
     """Uploads that were begun and neither completed nor dropped."""
     return len(store.client._list_multipart_uploads(store.bucket).uploads)
+
+
+async def test_half_sent_uploads_are_dropped_by_prefix_by_key_and_by_age(store: MinioObjectStore) -> None:
+    names = ["tmp/a/export/1", "tmp/a/export/2", "tmp/ab/export/1", "tmp/a/input/1"]
+    for name in names:
+        begun = store.client._create_multipart_upload(store.bucket, name, {})
+        store.client._upload_part(store.bucket, name, b"half", None, begun, 1)
+    now = datetime.now(UTC)
+    assert await store.discard_unfinished("tmp/", before=now - timedelta(hours=1)) == 0
+    assert await store.discard_unfinished("tmp/a/export/1", before=now + timedelta(hours=1)) == 1
+    assert await store.discard_unfinished("tmp/a/", before=now + timedelta(hours=1)) == 2
+    assert unfinished(store) == 1
+    assert await store.discard_unfinished("", before=now + timedelta(hours=1)) == 1
 
 
 async def test_a_large_stream_goes_up_in_parts_and_in_bounded_memory(store: MinioObjectStore) -> None:

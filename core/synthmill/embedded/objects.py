@@ -9,6 +9,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import stat
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -60,6 +61,18 @@ class DirectoryObjectStore:
             yield file
         finally:
             await asyncio.to_thread(file.close)
+
+    async def stat(self, key: str) -> StoredObject | None:
+        """See the port."""
+        path = self._files / checked_key(key)
+        with _errors_told(key):
+            status = await asyncio.to_thread(_status, path)
+        return None if status is None else StoredObject(key, status.st_size, _moment(status.st_mtime))
+
+    async def discard_unfinished(self, prefix: str, *, before: datetime) -> int:
+        """See the port; here a dead writer's file is known by its lock, whatever it was to become and whenever."""
+        del prefix, before
+        return await self.discard_broken_puts()
 
     async def delete_prefix(self, prefix: str) -> int:
         """See the port; folders left empty go as well. The root is no prefix to delete: `BadKey`."""
@@ -155,6 +168,14 @@ def _discard_unowned(folder: Path) -> int:
             path.unlink()
             discarded += 1
     return discarded
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _open_file(path: Path, key: str) -> BinaryIO:

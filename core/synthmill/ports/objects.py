@@ -29,6 +29,15 @@ class ObjectStore(Protocol):
     def open(self, key: str) -> AbstractAsyncContextManager[BinaryIO]:
         """A seekable binary file for reading; `ObjectMissing` when there is none."""
 
+    async def stat(self, key: str) -> StoredObject | None:
+        """What lies under the key, without its checksum; None when there is nothing."""
+
+    async def discard_unfinished(self, prefix: str, *, before: datetime) -> int:
+        """Drops what writers left half sent below `prefix`, or under exactly this key; answers how many there were.
+
+        Only what was begun before the moment goes, where the store cannot tell whether its writer still lives.
+        """
+
     async def delete_prefix(self, prefix: str) -> int:
         """Deletes all keys below `prefix` and answers how many there were."""
 

@@ -1,7 +1,7 @@
 """The stack profile: the three ports on real servers.
 
 # Layout
-- `objects`    MinIO: the object store; `uploads` and `lifecycle` serve it
+- `objects`    MinIO: the object store; `uploads`, `unfinished`, `lifecycle` and `object_…` serve it
 - `rabbitmq`   RabbitMQ: the broker
 - `elastic`    Elasticsearch: the record store
 """

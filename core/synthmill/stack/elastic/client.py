@@ -3,6 +3,7 @@
 Every error comes out as one of ours: what may pass is `StoreUnavailable`, and nothing is tried again here.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
@@ -11,6 +12,8 @@ from elasticsearch import ApiError, AsyncElasticsearch, TransportError
 
 from synthmill.errors import StorageFull, StoreUnavailable, SynthmillError, UserError, VersionConflict
 from synthmill.settings import ElasticSettings
+
+logging.getLogger("elastic_transport").setLevel(logging.WARNING)  # it would tell of every request
 
 Json = dict[str, Any]
 
