@@ -10,6 +10,7 @@ from synthmill.serving.http import serve
 from synthmill.serving.listening import Listening, add_options
 from synthmill.settings import Settings
 from synthmill_api.app import create_app
+from synthmill_api.auth.secret import installation_secret
 from synthmill_api.config import ApiConfig
 
 
@@ -18,9 +19,10 @@ def main() -> int:
     given = _arguments()
     logs.configure("api", level="WARNING")
     listening = Listening(given.host, given.port, given.port_file, given.watch_stdin)
-    config = ApiConfig()
+    config, settings = ApiConfig(), Settings()
     try:
-        asyncio.run(serve(create_app(Settings(), config), listening, config.drain_seconds))
+        installation_secret(config, settings)  # one that is missing is told before anything is opened
+        asyncio.run(serve(create_app(settings, config), listening, config.drain_seconds))
     except SynthmillError as error:
         logs.last_words(error)
         return error.exit_code

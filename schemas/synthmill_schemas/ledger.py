@@ -12,7 +12,7 @@ from synthmill_schemas.slot import RejectClass, Rung
 
 
 class RejectDocument(Contract):
-    """A failed attempt; `_id` is the attempt id. A bad input row has no slot: `{seed set}-row-{row}`."""
+    """A failed attempt; `_id` is the attempt id. A bad input row has no slot: `{job id}-{seed set}-row-{row}`."""
 
     version: Literal[1] = 1
     tenant: Name = DEFAULT_TENANT

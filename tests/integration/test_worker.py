@@ -63,7 +63,8 @@ async def test_bad_rows_become_rejects_with_their_line_number(services: Embedded
         (4, "input", "a quote is opened and never closed"),
         (5, "input", "price: 'many' is not an integer"),
     ]
-    assert [reject["reject_id"] for reject in rejects] == [f"{job.sources[0].seed_set}-row-{n}" for n in (2, 3, 4)]
+    seed_set = job.sources[0].seed_set
+    assert [reject["reject_id"] for reject in rejects] == [f"{job.job_id}-{seed_set}-row-{n}" for n in (2, 3, 4)]
 
 
 @pytest.mark.parametrize(

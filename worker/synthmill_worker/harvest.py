@@ -95,7 +95,7 @@ class Harvester:
             tenant=job.tenant,
             dataset=job.dataset,
             job_id=job.job_id,
-            reject_id=f"{self.origin.seed_set}-row-{row.number}",
+            reject_id=f"{job.job_id}-{self.origin.seed_set}-row-{row.number}",
             round=job.round,
             attempt=0,
             reject_class=RejectClass.INPUT,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from synthmill.errors import InputUnusable, ObjectMissing, VersionConflict
+from synthmill.errors import InputUnusable, VersionConflict
 from synthmill.ports.objects import StoredObject
 from synthmill.ports.records import Collection, Page, Place, Query, Write, WriteMode, WriteStatus
 from synthmill.services import Services
@@ -96,7 +96,7 @@ async def _settle(services: Services, document: SourceDocument) -> tuple[SourceD
         if there is None:
             continue  # deleted since
         existing = SourceDocument.model_validate(there.document)
-        if await _has_file(services, existing):
+        if await services.objects.stat(existing.object_key) is not None:
             return existing, Outcome.EXISTING
         try:
             changes = {"object_key": document.object_key}
@@ -104,14 +104,6 @@ async def _settle(services: Services, document: SourceDocument) -> tuple[SourceD
         except VersionConflict:
             continue
         return SourceDocument.model_validate(patched.document), Outcome.EXISTING
-
-
-async def _has_file(services: Services, source: SourceDocument) -> bool:
-    try:
-        async with services.objects.open(source.object_key):
-            return True
-    except ObjectMissing:
-        return False
 
 
 async def get(services: Services, tenant: str, id_: str) -> SourceDocument:

@@ -64,10 +64,10 @@ def test_a_repeated_or_missing_key_is_a_bad_row_that_names_the_first() -> None:
     rows = numbered({"sku": "x"}, {"sku": "y"}, {"sku": "x"}, {"sku": ""}, {"other": 1}, {"sku": 5}, {"sku": "5"})
     rejects = [reject for part in harvest(rows, key="sku") for reject in part.rejects]
     assert [(reject.reject_id, reject.reason) for reject in rejects] == [
-        ("set-row-3", "sku: the key 'x' is that of row 1 already"),
-        ("set-row-4", "sku is missing, and it is the key"),
-        ("set-row-5", "sku is missing, and it is the key"),
-        ("set-row-7", "sku: the key '5' is that of row 6 already"),
+        ("job-1-set-row-3", "sku: the key 'x' is that of row 1 already"),
+        ("job-1-set-row-4", "sku is missing, and it is the key"),
+        ("job-1-set-row-5", "sku is missing, and it is the key"),
+        ("job-1-set-row-7", "sku: the key '5' is that of row 6 already"),
     ]
 
 
