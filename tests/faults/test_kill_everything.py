@@ -3,7 +3,6 @@
 The provider is a process of its own and is not killed; its append-only log is the witness of what was paid.
 """
 
-import os
 import random
 from pathlib import Path
 
@@ -11,8 +10,9 @@ import pytest
 
 from synthmill.settings import Settings
 from tests.support.facts import assert_sound, documents, paid_twice
+from tests.support.killing import answered, random_seeds
 from tests.support.program import Program
-from tests.support.provider import Provider, read_calls, start_provider
+from tests.support.provider import start_provider
 from tests.support.wait import until
 
 RECORDS = 2_000
@@ -40,17 +40,6 @@ columns:
         priority: {{enum: [low, normal, high]}}
       required: [subject, body, priority]
 """
-
-
-def random_seeds(count: int) -> list[int]:
-    """New seeds each time, or the one given by SYNTHMILL_TEST_SEED to repeat a failure."""
-    given = os.environ.get("SYNTHMILL_TEST_SEED")
-    return [int(given)] if given else [random.SystemRandom().randrange(1 << 31) for _ in range(count)]
-
-
-def answered(provider: Provider) -> list[str]:
-    """The attempt ids of all answers that the provider gave."""
-    return [attempt for call in read_calls(provider.log) if call["status"] == 200 for attempt in call["attempt_ids"]]
 
 
 def kill_in_the_middle_and_resume(tmp_path: Path, seed: int, *, direct: bool) -> None:

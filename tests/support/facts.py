@@ -3,13 +3,14 @@
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
 
 from synthmill.recipes.compile import recompile
+from synthmill_schemas.ids import record_id
 from synthmill_schemas.job import JobDocument
 
 _DOCUMENTS = """
@@ -33,16 +34,21 @@ def job_document(home: Path, job_id: str) -> JobDocument:
 
 def assert_sound(home: Path, job_id: str, records: int) -> list[dict[str, Any]]:
     """Exactly `records` accepted slots, ids 0 to N-1, each valid, no content twice; answers them in slot order."""
-    job = job_document(home, job_id)
     slots = sorted((s for s in documents(home, "slots") if s["job_id"] == job_id), key=lambda s: int(s["slot"]))
+    assert_all_accepted(job_document(home, job_id), slots, records)
+    return slots
+
+
+def assert_all_accepted(job: JobDocument, slots: Sequence[Mapping[str, Any]], records: int) -> None:
+    """The same of slot documents that were read, in the order of their slots, wherever they lay."""
     assert [slot["slot"] for slot in slots] == list(range(records))
+    assert {slot["record_id"] for slot in slots} == {record_id(job.job_id, slot) for slot in range(records)}
     assert {slot["state"] for slot in slots} == {"accepted"}
     validator = jsonschema_rs.validator_for(recompile(job.recipe).record_schema, offline=True)
     invalid = [(slot["record_id"], slot["data"]) for slot in slots if not validator.is_valid(slot["data"])]
     assert not invalid
     contents = Counter(slot["content_hash"] for slot in slots)
     assert [content for content, times in contents.items() if times > 1] == []
-    return slots
 
 
 def record_of(attempt_id: str) -> str:

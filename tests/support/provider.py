@@ -35,7 +35,8 @@ class Call(TypedDict):
 
     `attempt_ids` are those of the request's header. `answer_ids` are those among them the answer served rightly: all of
     a good answer, the unspoilt ones of a batch, none of a refusal, prose, a cut answer or an error. `fault` names the
-    knob that struck (`rate_limit`, `fence`, …) or the error's code; None is a good answer.
+    knob that struck (`rate_limit`, `fence`, …) or the error's code; None is a good answer. `in_flight` is how many
+    calls the provider had in hand when this one came, itself included; `peer` is the port that it came from.
     """
 
     time: float
@@ -44,6 +45,17 @@ class Call(TypedDict):
     fault: str | None
     prompt_chars: int
     answer_ids: list[str]
+    in_flight: int
+    peer: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """What the log tells of a call before it is answered."""
+
+    ids: list[str]
+    in_flight: int
+    peer: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +144,27 @@ class _Service:
         self._bucket = _Bucket(options.bucket) if options.bucket else None
         self._log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._answers = 0
+        self._in_flight = 0
         self._same: dict[str, str | None] = {}
         self.last_call = time.monotonic()
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         self.last_call = time.monotonic()
         if request.path.endswith("/chat/completions"):
-            return await self._chat(await request.read(), request.headers.get(ATTEMPT_HEADER, ""))
+            self._in_flight += 1
+            try:
+                return await self._chat(request, await request.read())
+            finally:
+                self._in_flight -= 1
         if request.path.endswith("/models"):
             return web.json_response({"object": "list", "data": [{"id": "mock", "object": "model"}]})
         if request.path == "/healthz":
             return web.json_response({"status": "ok"})
         return _error(GatewayError(404, f"there is nothing at {request.path}"))
 
-    async def _chat(self, raw: bytes, header: str) -> web.Response:
-        ids = [part for part in header.split(",") if part]
+    async def _chat(self, request: web.BaseRequest, raw: bytes) -> web.Response:
+        header = request.headers.get(ATTEMPT_HEADER, "")
+        caller = _Caller([part for part in header.split(",") if part], self._in_flight, _peer(request))
         body = json.loads(raw)
         chars = sum(len(str(message.get("content"))) for message in body.get("messages", []))
         try:
@@ -154,16 +172,16 @@ class _Service:
             answer = self._model.answer(body, header)
         except OfflineError as error:
             await asyncio.sleep(error.delay)
-            return self._refuse(_told(error), ids, chars)
+            return self._refuse(_told(error), caller, chars)
         except GatewayError as error:
-            return self._refuse(error, ids, chars)
+            return self._refuse(error, caller, chars)
         await asyncio.sleep(answer.delay)
         self._answers += 1
-        self._note(ids, 200, answer.fault, chars, _served(answer, ids))
+        self._note(caller, 200, answer.fault, chars, _served(answer, caller.ids))
         return web.Response(text=self._completion(body, answer), content_type="application/json")
 
-    def _refuse(self, error: GatewayError, ids: list[str], chars: int) -> web.Response:
-        self._note(ids, error.status, error.code, chars, [])
+    def _refuse(self, error: GatewayError, caller: _Caller, chars: int) -> web.Response:
+        self._note(caller, error.status, error.code, chars, [])
         return _error(error)
 
     def _admit(self, body: Mapping[str, Any]) -> None:
@@ -186,9 +204,16 @@ class _Service:
         if wait:
             raise GatewayError(429, "Rate limit reached.", code="rate_limit_exceeded", retry_after=f"{wait:.3f}")
 
-    def _note(self, ids: list[str], status: int, fault: str | None, chars: int, served: list[str]) -> None:
+    def _note(self, caller: _Caller, status: int, fault: str | None, chars: int, served: list[str]) -> None:
         call = Call(
-            time=time.time(), attempt_ids=ids, status=status, fault=fault, prompt_chars=chars, answer_ids=served
+            time=time.time(),
+            attempt_ids=caller.ids,
+            status=status,
+            fault=fault,
+            prompt_chars=chars,
+            answer_ids=served,
+            in_flight=caller.in_flight,
+            peer=caller.peer,
         )
         # one write to an O_APPEND file: whole lines, and in the kernel's hands before the answer leaves
         os.write(self._log, (json.dumps(call) + "\n").encode())
@@ -214,6 +239,11 @@ class _Service:
                 "usage": usage,
             }
         )
+
+
+def _peer(request: web.BaseRequest) -> int:
+    address = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return int(address[1]) if address else 0
 
 
 def _served(answer: Answer, ids: list[str]) -> list[str]:

@@ -1,0 +1,199 @@
+"""An installation of the stack profile: API, workers and consumers as processes, on real servers, in places of its own.
+
+`installation(folder, model_url, workers=2, consumers=2)` starts them and waits until all are ready; at the end nothing
+of it is left but the logs, which are shown when the test fails.
+"""
+
+import asyncio
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import AmqpDsn, BaseModel, HttpUrl, SecretStr
+
+from synthmill.bridge.child import find_program
+from synthmill.settings import Profile, Settings
+from tests.support import stack
+from tests.support.client import Client
+from tests.support.servers import Server
+from tests.support.services import Service, free_port
+
+QUICK = {
+    "SYNTHMILL_WORKER__LEASE_SECONDS": "3",
+    "SYNTHMILL_JOB__RECONCILE_SECONDS": "1",
+    "SYNTHMILL_JOB__RESEND_SECONDS": "10",
+}
+"""Periods of minutes made seconds: what is proved is that the services mend by themselves, not how long they wait."""
+
+
+def settings_on(location: Path, *own: Server) -> Settings:
+    """Places of the test's own on the servers of the stack, or on `own` ones."""
+    at = str(location)
+    settings = Settings(
+        profile=Profile.STACK,
+        home=location / "home",
+        rabbitmq=stack.rabbit_settings(at),
+        elasticsearch=stack.elastic_settings(at),
+        minio=stack.minio_settings(at),
+    )
+    for server in own:
+        settings = settings.model_copy(update=_ON[server.name](settings, server))
+    return settings
+
+
+def _on_rabbitmq(settings: Settings, server: Server) -> dict[str, BaseModel]:
+    url = AmqpDsn(f"amqp://guest:guest@127.0.0.1:{server.port}/")
+    return {"rabbitmq": settings.rabbitmq.model_copy(update={"url": url})}
+
+
+def _on_elasticsearch(settings: Settings, server: Server) -> dict[str, BaseModel]:
+    url = HttpUrl(f"http://127.0.0.1:{server.port}")
+    return {"elasticsearch": settings.elasticsearch.model_copy(update={"url": url})}
+
+
+def _on_minio(settings: Settings, server: Server) -> dict[str, BaseModel]:
+    changes = {"endpoint": f"127.0.0.1:{server.port}", **stack.minio_keys(server.home / "minio.keys")}
+    return {"minio": settings.minio.model_copy(update=changes)}
+
+
+_ON: dict[str, Callable[[Settings, Server], dict[str, BaseModel]]] = {
+    "rabbitmq": _on_rabbitmq,
+    "elasticsearch": _on_elasticsearch,
+    "minio": _on_minio,
+}
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """The variables that give a process these servers."""
+    groups = {"RABBITMQ": settings.rabbitmq, "ELASTICSEARCH": settings.elasticsearch, "MINIO": settings.minio}
+    servers = {
+        f"SYNTHMILL_{group}__{name.upper()}": _text(value)
+        for group, model in groups.items()
+        for name, value in model
+        if value is not None
+    }
+    return {"SYNTHMILL_PROFILE": "stack", "SYNTHMILL_HOME": str(settings.home), **servers}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@dataclass
+class Installation:
+    """Its programs; `settings` tell where its servers are and how its places there are called."""
+
+    folder: Path
+    settings: Settings
+    environment: Mapping[str, str]
+    services: list[Service] = field(default_factory=list)
+
+    @property
+    def api(self) -> Service:
+        """The REST API."""
+        return self._named("api")[0]
+
+    @property
+    def workers(self) -> list[Service]:
+        """In the order in which they were added."""
+        return self._named("worker")
+
+    @property
+    def consumers(self) -> list[Service]:
+        """In the order in which they were added."""
+        return self._named("consumer")
+
+    @cached_property
+    def client(self) -> Client:
+        """A client of the API, with all rights."""
+        command = [sys.executable, "-m", "synthmill", "keys", "create", "--scopes", "all"]
+        made = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
+        assert made.returncode == 0, made.stderr
+        return Client(self.api.url, made.stdout.strip())
+
+    def add_api(self) -> Service:
+        """Starts the API."""
+        port = free_port()
+        return self._add("api", [sys.executable, "-m", "synthmill_api", "--port", str(port)], port)
+
+    def add_worker(self) -> Service:
+        """Starts one more worker."""
+        return self._add("worker", [sys.executable, "-m", "synthmill_worker"], free_port())
+
+    def add_consumer(self, program: str | Path | None = None) -> Service:
+        """Starts one more consumer; `program`: another one than the built one."""
+        return self._add("consumer", [str(program or find_program(Settings()))], free_port())
+
+    def until_ready(self) -> None:
+        """Waits for all of them."""
+        for service in self.services:
+            service.until_ready()
+
+    def _named(self, kind: str) -> list[Service]:
+        return [service for service in self.services if service.name.partition("-")[0] == kind]
+
+    def _add(self, kind: str, command: Sequence[str], port: int) -> Service:
+        name = f"{kind}-{len(self._named(kind)) + 1}"
+        environment = {**self.environment, "SYNTHMILL_MONITORING__PORT": str(port)}
+        service = Service(name, command, environment, self.folder / f"{name}.log", port)
+        self.services.append(service)
+        service.start()
+        return service
+
+
+@contextmanager
+def installation(
+    folder: Path, model_url: str, *own: Server, workers: int = 1, consumers: int = 1, **variables: str
+) -> Iterator[Installation]:
+    """One with `model_url` where others have the gateway; `variables` are settings as in the environment."""
+    settings = settings_on(folder, *own)
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    mill = Installation(
+        folder,
+        settings,
+        {
+            **inherited,
+            **environment_of(settings),
+            **QUICK,
+            "SYNTHMILL_API__SECRET": secrets.token_hex(32),
+            "SYNTHMILL_GATEWAY__URL": f"{model_url}/v1",
+            **variables,
+        },
+    )
+    try:
+        mill.add_api()
+        mill.api.until_ready()  # it makes queues, indexes and bucket, on which the others would wait
+        for _ in range(workers):
+            mill.add_worker()
+        for _ in range(consumers):
+            mill.add_consumer()
+        mill.until_ready()
+        yield mill
+    except BaseException:
+        for service in mill.services:
+            print(f"== {service.name}\n{service.tail()}")
+        raise
+    finally:
+        for service in mill.services:
+            service.end()
+        if "client" in vars(mill):
+            mill.client.close()
+        asyncio.run(_remove_places(str(folder), {server.name for server in own}))
+
+
+async def _remove_places(location: str, own: set[str]) -> None:
+    """What lies on servers that others use as well; a server of the test's own goes as a whole."""
+    removers = {
+        "rabbitmq": stack.remove_queues,
+        "elasticsearch": stack.remove_indices,
+        "minio": stack.remove_bucket,
+    }
+    await asyncio.gather(*(remove(location) for name, remove in removers.items() if name not in own))
