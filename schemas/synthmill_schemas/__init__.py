@@ -11,6 +11,7 @@
 - `ledger`      rejects, calls and claims
 - `event`       logs, monitoring and progress
 - `dead_letter` messages that nobody could work on
+- `file_export` files of records that somebody asked for
 - `stdio`       the lines that `synthmill-consumer --stdio` reads and writes
 - `export`      writes or checks `schemas/json` (`python -m synthmill_schemas.export --check`)
 

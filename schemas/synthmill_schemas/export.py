@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from synthmill_schemas.base import JsonObject
 from synthmill_schemas.dead_letter import DeadLetterDocument
 from synthmill_schemas.event import EventDocument
+from synthmill_schemas.file_export import ExportDocument, ExportMessage
 from synthmill_schemas.generation import GenerationRequest
 from synthmill_schemas.job import JobDocument, JobMessage
 from synthmill_schemas.ledger import CallDocument, ClaimDocument, RejectDocument
@@ -37,6 +38,8 @@ CONTRACTS: dict[str, TypeAdapter[object]] = {
     "claim": TypeAdapter(ClaimDocument),
     "event": TypeAdapter(EventDocument),
     "dead_letter": TypeAdapter(DeadLetterDocument),
+    "export_message": TypeAdapter(ExportMessage),
+    "export_document": TypeAdapter(ExportDocument),
     "input_line": TypeAdapter(InputLine),
     "output_line": TypeAdapter(OutputLine),
 }

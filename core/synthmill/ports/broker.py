@@ -12,8 +12,10 @@ class Queue(StrEnum):
 
     JOBS = "jobs"
     GENERATION = "generation"
+    EXPORTS = "exports"
     JOBS_DEAD = "jobs.dead"
     GENERATION_DEAD = "generation.dead"
+    EXPORTS_DEAD = "exports.dead"
 
     @property
     def has_dead(self) -> bool:
@@ -33,7 +35,11 @@ ORIGINAL_QUEUE_HEADER = "x-original-queue"
 STARTED_HEADER = "x-started"
 """In a dead letter: the queue it came from, and how often its handling had begun."""
 
-_DEAD = {Queue.JOBS: Queue.JOBS_DEAD, Queue.GENERATION: Queue.GENERATION_DEAD}
+_DEAD = {
+    Queue.JOBS: Queue.JOBS_DEAD,
+    Queue.GENERATION: Queue.GENERATION_DEAD,
+    Queue.EXPORTS: Queue.EXPORTS_DEAD,
+}
 
 
 @dataclass(frozen=True, slots=True)

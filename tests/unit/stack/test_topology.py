@@ -14,7 +14,7 @@ def test_every_queue_is_a_quorum_queue_behind_the_prefix() -> None:
     assert all(name.startswith("p.") for name in DECLARED)
 
 
-@pytest.mark.parametrize("queue", [Queue.JOBS, Queue.GENERATION])
+@pytest.mark.parametrize("queue", [Queue.JOBS, Queue.GENERATION, Queue.EXPORTS])
 def test_what_is_delivered_in_vain_too_often_goes_to_the_dead_queue_at_least_once(queue: Queue) -> None:
     assert DECLARED[f"p.{queue}"] == {
         "x-queue-type": "quorum",
@@ -26,7 +26,7 @@ def test_what_is_delivered_in_vain_too_often_goes_to_the_dead_queue_at_least_onc
     }
 
 
-@pytest.mark.parametrize("queue", [Queue.JOBS_DEAD, Queue.GENERATION_DEAD])
+@pytest.mark.parametrize("queue", [Queue.JOBS_DEAD, Queue.GENERATION_DEAD, Queue.EXPORTS_DEAD])
 def test_a_dead_queue_keeps_what_it_has(queue: Queue) -> None:
     assert DECLARED[f"p.{queue}"] == {"x-queue-type": "quorum", "x-delivery-limit": DEAD_DELIVERY_LIMIT}
 
@@ -49,4 +49,4 @@ def test_a_retry_waits_in_the_shortest_queue_that_is_long_enough(delay: float, s
 def test_every_queue_can_have_its_messages_wait() -> None:
     waiting = {name for queue in Queue for name in TOPOLOGY.all_waiting(queue)}
     assert waiting < set(DECLARED)
-    assert len(waiting) == 4 * 5
+    assert len(waiting) == len(Queue) * 5
