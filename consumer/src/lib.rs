@@ -1,7 +1,7 @@
 //! Turns generation requests into validated records by calling any OpenAI-compatible model.
 //!
 //! # Layout
-//! - `app`        builds the program and runs it until it is told to stop
+//! - `app`        builds the program, of lines or as a service, and runs it until it is told to stop
 //! - `health`     whether the far ends can be worked with
 //! - `config`     settings from the command line and `SYNTHMILL_…` variables; `telemetry`, `shutdown`
 //! - `contract`   the messages and documents of `schemas/`; `ids` how ids and hashes are made

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::compute;
-use crate::contract::{BadLine, GenerationRequest, SettleOutcome};
+use crate::contract::{BadLine, GenerationRequest};
 use crate::desk::{Desk, Halt};
 use crate::ids;
 use crate::jobs::{JobView, Standing};
@@ -23,13 +23,12 @@ pub trait Source: Send {
     /// The next delivery, none when there will be no more. Waits while too many are unsettled.
     fn next(&mut self) -> impl Future<Output = Option<Delivery<Self::Ticket>>> + Send;
 
-    /// Settles a delivery. Called in one place only: [`settle`].
-    fn settle(
-        &self,
-        ticket: Self::Ticket,
-        outcome: SettleOutcome,
-        reason: Option<String>,
-    ) -> impl Future<Output = ()> + Send;
+    /// Ends a delivery; called once for each, by the loop that works on them. Must not wait for far ends: other
+    /// deliveries wait for it.
+    fn settle(&self, ticket: Self::Ticket, outcome: Outcome) -> impl Future<Output = ()> + Send;
+
+    /// Nothing more will be asked for, and all that was is settled: returns when that has reached the far end.
+    fn leave(self) -> impl Future<Output = ()> + Send;
 }
 
 /// How the work on a delivery ended.
@@ -40,24 +39,6 @@ pub enum Outcome {
     Halted(Halt),
     /// The work itself broke: a fault of this program.
     Panicked(String),
-}
-
-/// Settles a delivery by its outcome: the only place where that is decided.
-pub async fn settle<S: Source>(source: &S, ticket: S::Ticket, outcome: Outcome) {
-    match outcome {
-        Outcome::Done => source.settle(ticket, SettleOutcome::Done, None).await,
-        Outcome::Halted(Halt::Dropped(reason)) => {
-            source.settle(ticket, SettleOutcome::Dropped, Some(reason)).await;
-        }
-        Outcome::Halted(Halt::Blocked(reason)) => {
-            source.settle(ticket, SettleOutcome::Blocked, Some(reason)).await;
-        }
-        Outcome::Halted(Halt::Invalid(reason)) | Outcome::Panicked(reason) => {
-            source.settle(ticket, SettleOutcome::Invalid, Some(reason)).await;
-        }
-        // unsettled on purpose: who sent it sends it again
-        Outcome::Halted(Halt::Stopped) => drop(ticket),
-    }
 }
 
 /// Works on a request until every slot has its outcome, or it has to be left.

@@ -11,8 +11,9 @@ use super::writer::Writer;
 use crate::contract::{
     BadLine, GenerationRequest, InputLine, JobId, OutputLine, SettleOutcome, Settled, VerdictLine, read_line,
 };
+use crate::desk::Halt;
 use crate::jobs::Jobs;
-use crate::pipeline::{Delivery, Source};
+use crate::pipeline::{Delivery, Outcome, Source};
 use crate::shutdown::{Phase, Shutdown};
 
 /// Bytes of unsettled request lines; a single line always fits.
@@ -96,7 +97,8 @@ impl Source for StdioSource {
         self.received.recv().await
     }
 
-    async fn settle(&self, ticket: Ticket, outcome: SettleOutcome, reason: Option<String>) {
+    async fn settle(&self, ticket: Ticket, outcome: Outcome) {
+        let Some((outcome, reason)) = told(outcome) else { return };
         let line = (outcome == SettleOutcome::Invalid).then_some(ticket.line);
         let settled = Settled {
             request_id: ticket.request_id.clone(),
@@ -108,6 +110,21 @@ impl Source for StdioSource {
         if self.writer.write([OutputLine::Settled(Box::new(settled))]).await.is_err() {
             tracing::debug!(request_id = ticket.request_id, "not settled: standard output is gone");
         }
+    }
+
+    async fn leave(self) {}
+}
+
+/// What is written of an outcome. A request that was stopped stays unsettled: who sent it sends it again.
+fn told(outcome: Outcome) -> Option<(SettleOutcome, Option<String>)> {
+    match outcome {
+        Outcome::Done => Some((SettleOutcome::Done, None)),
+        Outcome::Halted(Halt::Dropped(reason)) => Some((SettleOutcome::Dropped, Some(reason))),
+        Outcome::Halted(Halt::Blocked(reason)) => Some((SettleOutcome::Blocked, Some(reason))),
+        Outcome::Halted(Halt::Invalid(reason)) | Outcome::Panicked(reason) => {
+            Some((SettleOutcome::Invalid, Some(reason)))
+        }
+        Outcome::Halted(Halt::Stopped) => None,
     }
 }
 

@@ -2,14 +2,19 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::*;
-use crate::contract::{GenerationRequest, SettleOutcome, SlotDocument};
+use crate::contract::{GenerationRequest, SlotDocument};
+use crate::jobs::Jobs;
 use crate::llm::backoff::Backoff;
 use crate::llm::budget::BudgetSettings;
+use crate::llm::client::Client;
 use crate::llm::provider::CallSettings;
+use crate::llm::provider::Providers;
+use crate::plan::Plans;
+use crate::shutdown::Shutdown;
 use crate::store::{Claiming, Fact, StoreGone, Unread, Verdict};
 use crate::testing;
 
-/// A store that breaks on the slots of job `bad`.
+/// A store that breaks on the slots of job `bad`, and never answers for job `slow`.
 struct Breaking;
 
 impl Store for Breaking {
@@ -23,6 +28,9 @@ impl Store for Breaking {
 
     async fn closed(&self, _: &GenerationRequest, record_ids: &[String]) -> Result<Vec<bool>, Unread> {
         assert!(!record_ids[0].starts_with("bad-"), "a fault in the store");
+        if record_ids[0].starts_with("slow-") {
+            std::future::pending().await
+        }
         Ok(vec![true; record_ids.len()])
     }
 
@@ -31,7 +39,7 @@ impl Store for Breaking {
     }
 }
 
-type Settlements = Arc<Mutex<Vec<(&'static str, SettleOutcome, Option<String>)>>>;
+type Settlements = Arc<Mutex<Vec<(&'static str, Outcome)>>>;
 
 /// A source of a few requests that writes down how they were settled.
 struct Listed {
@@ -49,8 +57,12 @@ impl Source for Listed {
         Some(Delivery { body: Ok(Box::new(testing::read(&json))), ticket: job })
     }
 
-    async fn settle(&self, ticket: Self::Ticket, outcome: SettleOutcome, reason: Option<String>) {
-        self.settled.lock().unwrap().push((ticket, outcome, reason));
+    async fn settle(&self, ticket: Self::Ticket, outcome: Outcome) {
+        self.settled.lock().unwrap().push((ticket, outcome));
+    }
+
+    async fn leave(self) {
+        self.settled.lock().unwrap().push(("left", Outcome::Done));
     }
 }
 
@@ -80,13 +92,55 @@ async fn a_fault_in_one_request_settles_it_and_leaves_the_others_alone() {
     let ended = run_until_stopped(desk(), source, Duration::from_secs(1)).await;
     assert_eq!(ended, Ended::Finished);
     let mut settled = settled.lock().unwrap().clone();
-    settled.sort_by_key(|(job, _, _)| *job);
-    let outcomes: Vec<_> = settled.iter().map(|(job, outcome, _)| (*job, *outcome)).collect();
-    assert_eq!(
-        outcomes,
-        [("bad", SettleOutcome::Invalid), ("fine", SettleOutcome::Done), ("good", SettleOutcome::Done)]
-    );
-    assert!(settled[0].2.as_ref().is_some_and(|reason| reason.contains("a fault in the store")));
+    assert_eq!(settled.pop(), Some(("left", Outcome::Done)));
+    settled.sort_by_key(|(job, _)| *job);
+    assert_eq!(settled[1..], [("fine", Outcome::Done), ("good", Outcome::Done)]);
+    let (job, Outcome::Panicked(reason)) = &settled[0] else { panic!("{settled:?}") };
+    assert!(*job == "bad" && reason.contains("a fault in the store"), "{reason}");
+}
+
+/// A source of one request that never ends, and no end of its own.
+struct Endless {
+    taken: bool,
+    settled: Settlements,
+}
+
+impl Source for Endless {
+    type Ticket = &'static str;
+
+    async fn next(&mut self) -> Option<Delivery<Self::Ticket>> {
+        let taken = std::mem::replace(&mut self.taken, true);
+        if taken {
+            std::future::pending::<()>().await;
+        }
+        self.settled.lock().unwrap().push(("taken", Outcome::Done));
+        let mut json = testing::request_json();
+        json["job_id"] = "slow".into();
+        Some(Delivery { body: Ok(Box::new(testing::read(&json))), ticket: "slow" })
+    }
+
+    async fn settle(&self, ticket: Self::Ticket, outcome: Outcome) {
+        self.settled.lock().unwrap().push((ticket, outcome));
+    }
+
+    async fn leave(self) {}
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_settled_as_stopped() {
+    let settled = Settlements::default();
+    let desk = desk();
+    let running = tokio::spawn(run_until_stopped(
+        Arc::clone(&desk),
+        Endless { taken: false, settled: Arc::clone(&settled) },
+        Duration::from_millis(10),
+    ));
+    while settled.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    desk.shutdown.drain();
+    assert_eq!(running.await.unwrap(), Ended::Finished);
+    assert_eq!(settled.lock().unwrap()[1..], [("slow", Outcome::Halted(Halt::Stopped))]);
 }
 
 #[tokio::test]

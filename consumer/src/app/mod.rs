@@ -1,0 +1,69 @@
+//! Builds the program from its settings and runs it until there is nothing left to do, or it is told to stop.
+//!
+//! # Layout
+//! - `stdio`    lines in and out
+//! - `work`     the loop that serves deliveries, whatever they come from
+
+mod stdio;
+mod work;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Mode, Settings};
+use crate::shutdown::{Phase, Shutdown};
+
+/// Declarations kept compiled; a consumer rarely works on more recipes at once.
+const MOST_PLANS: usize = 32;
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Input is used up or the program was told to stop, and it drained.
+    Finished,
+    /// The other side is gone.
+    Aborted,
+}
+
+/// Runs the program to its end.
+///
+/// # Errors
+/// When a part cannot be set up.
+pub fn run(settings: Settings) -> Result<Ended, String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime: {error}"))?;
+    let ended = runtime.block_on(start(settings));
+    // calls that are still in flight after an abort must not hold the process
+    runtime.shutdown_background();
+    ended
+}
+
+async fn start(settings: Settings) -> Result<Ended, String> {
+    let shutdown = Shutdown::default();
+    stop_on_signals(&shutdown)?;
+    match settings.mode {
+        Mode::Stdio(admission) => stdio::run(settings, admission, shutdown).await,
+        Mode::Service(_) => Err("this build has --stdio only".to_owned()),
+    }
+}
+
+/// The first signal drains, a second one aborts.
+fn stop_on_signals(shutdown: &Shutdown) -> Result<(), String> {
+    for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+        let mut signals = signal(kind).map_err(|error| format!("signals cannot be handled: {error}"))?;
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                match shutdown.phase() {
+                    Phase::Running => {
+                        tracing::info!("told to stop: calls in flight end, no new ones are made");
+                        shutdown.drain();
+                    }
+                    _ => shutdown.abort(),
+                }
+            }
+        });
+    }
+    Ok(())
+}

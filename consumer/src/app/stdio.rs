@@ -1,0 +1,50 @@
+//! `--stdio`: requests on standard input, lines on standard output.
+
+use std::io::BufReader;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::work::run_until_stopped;
+use super::{Ended, MOST_PLANS};
+use crate::config::{AdmissionMode, Settings};
+use crate::desk::Desk;
+use crate::jobs::Jobs;
+use crate::llm::client::Client;
+use crate::llm::provider::Providers;
+use crate::plan::Plans;
+use crate::shutdown::Shutdown;
+use crate::stdio::{Admission, Control, Limits, StdioSource, StdioStore, Verdicts, Writer, watch_stdout};
+
+/// How long the last lines may take to be written once all work is done.
+const FLUSH_WITHIN: Duration = Duration::from_secs(5);
+
+/// Runs `--stdio` to its end.
+pub async fn run(settings: Settings, admission: AdmissionMode, shutdown: Shutdown) -> Result<Ended, String> {
+    watch_stdout(shutdown.clone());
+    let writer = Writer::start(std::io::stdout(), shutdown.clone());
+    let jobs = Arc::new(Jobs::default());
+    let (admission, verdicts) = match admission {
+        AdmissionMode::Local => (Admission::Local(Default::default()), None),
+        AdmissionMode::Ask => {
+            let verdicts = Arc::new(Verdicts::default());
+            (Admission::Ask(Arc::clone(&verdicts)), Some(verdicts))
+        }
+    };
+    let desk = Arc::new(Desk {
+        store: StdioStore { writer: writer.clone(), admission },
+        jobs: Arc::clone(&jobs),
+        plans: Plans::new(MOST_PLANS),
+        providers: Providers::new(settings.calls),
+        client: Client::new(settings.calls.concurrency)?,
+        gateway_url: settings.gateway_url,
+        shutdown: shutdown.clone(),
+    });
+    let limits = Limits { prefetch: settings.prefetch };
+    let control = Control { jobs, verdicts, shutdown: shutdown.clone() };
+    let source = StdioSource::start(BufReader::new(std::io::stdin()), &limits, writer.clone(), control);
+    let ended = run_until_stopped(desk, source, settings.drain_within).await;
+    if ended == Ended::Finished && tokio::time::timeout(FLUSH_WITHIN, writer.flush()).await.is_err() {
+        return Ok(Ended::Aborted);
+    }
+    Ok(ended)
+}
