@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import settings
 
+from tests.support.native import tell_environment
 from tests.support.on_stack import WANTED
 
 settings.register_profile("untimed", deadline=None)
@@ -12,8 +13,10 @@ _left_out = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the mark known."""
+    """Makes the mark known, and the servers."""
     config.addinivalue_line("markers", "stack: needs the real servers of `make stack`, and SYNTHMILL_TEST_STACK=1")
+    if WANTED:
+        tell_environment()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

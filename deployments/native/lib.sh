@@ -1,4 +1,4 @@
-# Shared by the scripts of the native stack: paths, pid files, waiting. Sourced, not run.
+# Shared by the scripts of the native stack: paths, processes, waiting. Sourced, not run.
 set -euo pipefail
 
 NATIVE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -22,21 +22,28 @@ die() { say "$*"; exit 1; }
 pid_file() { printf '%s' "$STACK_HOME/pids/$1"; }
 
 # A pid alone is not an identity: the start time (field 22 of stat, in ticks) tells whether it is still our process.
-start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# What has ended and was not fetched by its parent (state Z) has no start time here.
+start_time() {
+  local stat
+  { stat=$(< "/proc/$1/stat"); } 2> /dev/null || return 0
+  read -r -a stat <<< "${stat##*) }"
+  [[ ${stat[0]} == [ZX] ]] || printf '%s' "${stat[19]}"
+}
 
 remember() { printf '%s %s\n' "$2" "$(start_time "$2")" > "$(pid_file "$1")"; }
 
 running_pid() {
   local pid started
-  read -r pid started 2>/dev/null < "$(pid_file "$1")" || return 1
+  { read -r pid started < "$(pid_file "$1")"; } 2> /dev/null || return 1
   [[ -n $started && $(start_time "$pid") == "$started" ]] && printf '%s' "$pid"
 }
 
-# launch NAME COMMAND...: starts it in a session of its own, output appended to its log.
+# launch NAME COMMAND...: starts it in a session of its own, output appended to its log. A shell's background jobs
+# ignore SIGINT and SIGQUIT, and programs that find them ignored leave them so.
 launch() {
   local name=$1
   shift
-  setsid "$@" >> "$STACK_HOME/logs/$name.log" 2>&1 < /dev/null &
+  setsid env --default-signal=INT,QUIT "$@" >> "$STACK_HOME/logs/$name.log" 2>&1 < /dev/null &
   remember "$name" $!
 }
 
@@ -47,10 +54,14 @@ as_stack_user() {
   fi
   exec "$@"
 }
+export -f as_stack_user
+export STACK_USER STACK_HOME
 
 ensure_stack_user() {
   [[ $(id -u) -ne 0 ]] && return
   id "$STACK_USER" > /dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin "$STACK_USER"
+  (as_stack_user test -x "$STACK_HOME") \
+    || die "the user $STACK_USER cannot enter $STACK_HOME; set SYNTHMILL_STACK_HOME to a folder that others can enter"
 }
 
 own() { if [[ $(id -u) -eq 0 ]]; then chown -R "$STACK_USER:$STACK_USER" "$@"; fi; }
@@ -66,30 +77,52 @@ await() {
   done
 }
 
-# finish NAME SECONDS: SIGTERM to exactly the process that we started, SIGKILL if it does not end.
+# finish NAME SECONDS [SIGNAL]: ends exactly the process that we started, by SIGTERM unless said otherwise; after the
+# time SIGKILL to all that it started.
 finish() {
   local pid deadline=$((SECONDS + $2))
   pid=$(running_pid "$1") || { rm -f "$(pid_file "$1")"; return 0; }
-  kill -TERM "$pid" 2>/dev/null || true
+  kill "-${3:-TERM}" "$pid" 2> /dev/null || true
   while running_pid "$1" > /dev/null; do
-    ((SECONDS < deadline)) || kill -KILL "$pid" 2>/dev/null || true
+    ((SECONDS < deadline)) || { say "$1 did not stop in $2 s and is killed"; kill -KILL -- "-$pid" 2> /dev/null || true; }
     sleep 0.1
   done
   rm -f "$(pid_file "$1")"
 }
 
+# locked NAME COMMAND...: one at a time on this machine; what is installed is shared by all stacks of a user.
+locked() {
+  local lock=$CACHE/$1.lock
+  shift
+  (flock 8 && "$@") 8> "$lock"
+}
+
 apt_install() {
   local missing=()
   for package in "$@"; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   ((${#missing[@]} == 0)) && return
+  command -v apt-get > /dev/null || die "this is not Debian: install by other means ${missing[*]}"
   [[ $(id -u) -eq 0 ]] || die "install these Debian packages first: ${missing[*]}"
-  # Debian starts a service when it installs it; ours run from here, so nothing may start by itself.
-  local policy=/usr/sbin/policy-rc.d made=
-  [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy" && made=1; }
-  say "installing ${missing[*]}"
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } \
-    >> "$STACK_HOME/logs/apt.log" 2>&1 || { [[ -n $made ]] && rm -f "$policy"; die "apt-get failed; see $STACK_HOME/logs/apt.log"; }
-  if [[ -n $made ]]; then rm -f "$policy"; fi
+  locked apt apt_get "${missing[@]}"
 }
+
+apt_get() {
+  # Debian starts a service when it installs it; ours run from here, so nothing may start by itself.
+  local policy=/usr/sbin/policy-rc.d made= code=0
+  [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy" && made=1; }
+  say "installing $*"
+  {
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@"
+  } >> "$STACK_HOME/logs/apt.log" 2>&1 || code=$?
+  [[ -z $made ]] || rm -f "$policy"
+  ((code == 0)) || die "apt-get could not install $*; see $STACK_HOME/logs/apt.log"
+}
+
+# What `make setup` installs and builds; instant when it is there.
+need_python() { make --no-print-directory -s -C "$ROOT" .venv/.installed >&2; }
+need_consumer() { make --no-print-directory -s -C "$ROOT" consumer/target/release/synthmill-consumer >&2; }
+
+source "$NATIVE/variables.sh"

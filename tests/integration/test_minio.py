@@ -13,12 +13,11 @@ from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from pydantic import SecretStr
 
 from synthmill.errors import ObjectMissing, ObjectStoreUnavailable, UserError
-from synthmill.settings import MinioSettings
 from synthmill.stack.lifecycle import RULE_ID
 from synthmill.stack.objects import PART_BYTES, MinioObjectStore
 from tests.support.on_stack import ON_STACK
 from tests.support.servers import Server, own_server
-from tests.support.stack import minio_keys, minio_settings, remove_bucket
+from tests.support.stack import minio_settings, remove_bucket
 
 pytestmark = list(ON_STACK)
 MIB = b"x" * (1 << 20)
@@ -116,9 +115,7 @@ async def test_a_kill_during_an_upload_leaves_the_earlier_object(server: Server,
         async for chunk in many(20):
             yield chunk
 
-    keys = minio_keys(server.home / "minio.keys")
-    settings = MinioSettings(endpoint=f"127.0.0.1:{server.port}", **keys)
-    store = MinioObjectStore(settings)
+    store = MinioObjectStore(server.settings().minio)
     await store.prepare()
     await store.put("a", many(1))
     with pytest.raises(ObjectStoreUnavailable):

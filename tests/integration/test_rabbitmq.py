@@ -1,6 +1,7 @@
 """What the broker keeps when RabbitMQ is killed, stands still, or loses a queue; and what a service sees of it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 async def broker(server: Server, tmp_path: Path) -> AsyncIterator[Broker]:
     """A broker on it, quick to notice that it is gone."""
-    url = AmqpDsn(f"amqp://guest:guest@127.0.0.1:{server.port}/")
+    url = server.settings().rabbitmq.url
     settings = rabbit_settings(str(tmp_path)).model_copy(
         update={"url": url, "heartbeat_seconds": 2, "confirm_seconds": 5.0}
     )
@@ -234,7 +235,7 @@ async def test_settled_messages_leave_no_counts_behind(shared: RabbitBroker, tmp
 
 async def test_a_wrong_password_is_the_callers_fault(tmp_path: Path) -> None:
     settings = rabbit_settings(str(tmp_path))
-    url = AmqpDsn(str(settings.url).replace(":guest@", ":wrong@"))
+    url = AmqpDsn(re.sub(r":[^:@/]+@", ":wrong@", str(settings.url)))
     async with opened(settings.model_copy(update={"url": url}), tmp_path) as broker:
         with pytest.raises(UserError, match="refuses the user"):
             await broker.declare()
@@ -252,7 +253,7 @@ async def test_a_queue_with_other_arguments_is_the_callers_fault(shared: RabbitB
 
 
 async def test_a_broker_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
-    settings = RabbitSettings(url=AmqpDsn("amqp://guest:guest@127.0.0.1:1/"))
+    settings = RabbitSettings(url=AmqpDsn("amqp://me:mine@127.0.0.1:1/"))
     async with opened(settings, tmp_path) as broker:
         with pytest.raises(BrokerUnavailable):
             await broker.publish(GENERATION, messages("m"))

@@ -12,7 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.repository import ROOT
+from synthmill.settings import Settings
+from tests.support.native import SCRIPTS, settings_from, variables
 from tests.support.wait import until
 
 _PORTS = {
@@ -30,6 +31,10 @@ class Server:
     name: str
     home: Path
     port: int
+
+    def settings(self) -> Settings:
+        """How a program reaches it."""
+        return settings_from(variables(**self._environment()))
 
     def start(self) -> None:
         """Starts it, or starts it again on its old data; returns when it answers."""
@@ -60,11 +65,13 @@ class Server:
         """Its process groups; each of the scripts' pid files names the leader of one."""
         return [int(file.read_text().split()[0]) for file in (self.home / "pids").iterdir()]
 
-    def _run(self, what: str) -> None:
+    def _environment(self) -> dict[str, str]:
         variable, _ = _PORTS[self.name]
-        environment = {**os.environ, "SYNTHMILL_STACK_HOME": str(self.home), variable: str(self.port)}
-        script = ROOT / "deployments" / "native" / self.name
-        done = subprocess.run([script, what], env=environment, capture_output=True, text=True, check=False)
+        return {"SYNTHMILL_STACK_HOME": str(self.home), variable: str(self.port)}
+
+    def _run(self, what: str) -> None:
+        environment = {**os.environ, **self._environment()}
+        done = subprocess.run([SCRIPTS / self.name, what], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
 

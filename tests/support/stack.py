@@ -1,6 +1,6 @@
 """The real servers as tests use them: where they listen, and places of their own that are removed afterwards.
 
-Addresses and keys come from the usual SYNTHMILL_… variables, else from the native stack (`make stack`).
+Addresses and keys come from the usual SYNTHMILL_… variables; the native stack's are set for the whole test run.
 """
 
 import hashlib
@@ -10,7 +10,6 @@ from pathlib import Path
 
 from elasticsearch import AsyncElasticsearch, BadRequestError
 from minio.deleteobjects import DeleteObject
-from pydantic import SecretStr
 
 from synthmill.ports.broker import Broker
 from synthmill.ports.objects import ObjectStore
@@ -21,9 +20,6 @@ from synthmill.stack.objects import MinioObjectStore
 from synthmill.stack.rabbitmq import RabbitBroker
 from synthmill.stack.rabbitmq.link import Link
 from synthmill.stack.rabbitmq.topology import Topology
-from tests.support.repository import ROOT
-
-_KEYS = ROOT / ".stack" / "minio.keys"
 
 
 def place(location: str) -> str:
@@ -31,19 +27,9 @@ def place(location: str) -> str:
     return f"test{hashlib.sha256(location.encode()).hexdigest()[:12]}"
 
 
-def minio_keys(file: Path) -> dict[str, SecretStr]:
-    """The keys that the native stack's MinIO made for itself."""
-    kept = dict(line.split("=", 1) for line in file.read_text().splitlines())
-    names = {"access_key": "MINIO_ROOT_USER", "secret_key": "MINIO_ROOT_PASSWORD"}
-    return {name: SecretStr(kept[variable]) for name, variable in names.items()}
-
-
 def minio_settings(location: str) -> MinioSettings:
     """A bucket of the test's own."""
-    settings = Settings().minio.model_copy(update={"bucket": place(location)})
-    if settings.access_key is not None or not _KEYS.exists():
-        return settings
-    return settings.model_copy(update=minio_keys(_KEYS))
+    return Settings().minio.model_copy(update={"bucket": place(location)})
 
 
 @asynccontextmanager

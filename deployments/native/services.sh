@@ -1,0 +1,26 @@
+# Shared by the scripts of synthmill's own services: each sets PORT, where its /readyz is, and `start`. Sourced.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+SYNTHMILL=$ROOT/.venv/bin/synthmill
+STOP_SECONDS=25 # every program of ours ends within this time after SIGTERM
+
+# serve NAME COMMAND...: starts it and waits until it can do its work.
+serve() {
+  local name=$1
+  unset PYTHONDONTWRITEBYTECODE # every start would compile its imports anew
+  launch "$@"
+  await "$name" 90 healthy
+}
+
+healthy() { curl -fsS --max-time 5 "http://127.0.0.1:$PORT/readyz"; }
+
+# run_service NAME VERB...
+run_service() {
+  case $2 in
+    install) need_python && need_consumer ;;
+    start) start ;;
+    healthy) healthy > /dev/null ;;
+    stop) finish "$1" "$STOP_SECONDS" ;;
+    address) echo "http://127.0.0.1:$PORT" ;;
+  esac
+}
