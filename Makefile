@@ -52,16 +52,16 @@ bench: setup ## measures; see benchmarks/README.md
 figures: setup ## how long files and functions are, folder by folder
 	@$(BIN)/python scripts/figures.py
 
-##@ Servers of the large profile, without Docker (on Debian; see deployments/)
+##@ The large profile on this machine, without Docker (on Debian; see deployments/)
 .PHONY: stack stack-down stack-status
-stack: ## starts RabbitMQ, Elasticsearch and MinIO on loopback ports, installing what is missing
+stack: ## starts every server and service on loopback ports, installing what is missing: WORKERS=2 CONSUMERS=2
 	deployments/native/stack up
 
-stack-down: ## stops them
+stack-down: ## stops what it started, services first
 	deployments/native/stack down
 
-stack-status: ## whether each of them is healthy
-	deployments/native/stack status
+stack-status: ## whether each of them is healthy, and where it is
+	@deployments/native/stack status
 
 ##@ Keep
 .PHONY: lock clean

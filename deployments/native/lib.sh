@@ -105,20 +105,10 @@ apt_install() {
   ((${#missing[@]} == 0)) && return
   command -v apt-get > /dev/null || die "this is not Debian: install by other means ${missing[*]}"
   [[ $(id -u) -eq 0 ]] || die "install these Debian packages first: ${missing[*]}"
-  locked apt apt_get "${missing[@]}"
-}
-
-apt_get() {
-  # Debian starts a service when it installs it; ours run from here, so nothing may start by itself.
-  local policy=/usr/sbin/policy-rc.d made= code=0
-  [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod +x "$policy" && made=1; }
-  say "installing $*"
-  {
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends "$@"
-  } >> "$STACK_HOME/logs/apt.log" 2>&1 || code=$?
-  [[ -z $made ]] || rm -f "$policy"
-  ((code == 0)) || die "apt-get could not install $*; see $STACK_HOME/logs/apt.log"
+  say "installing ${missing[*]}"
+  # In a session of its own: whoever interrupts us does not leave the package system half done.
+  locked apt setsid --wait "$NATIVE/apt-install" "${missing[@]}" >> "$STACK_HOME/logs/apt.log" 2>&1 \
+    || die "apt-get could not install ${missing[*]}; see $STACK_HOME/logs/apt.log"
 }
 
 # What `make setup` installs and builds; instant when it is there.
