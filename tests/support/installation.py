@@ -9,13 +9,13 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import AmqpDsn, BaseModel, HttpUrl, SecretStr
+from pydantic import SecretStr
 
 from synthmill.bridge.child import find_program
 from synthmill.settings import Profile, Settings
@@ -43,30 +43,18 @@ def settings_on(location: Path, *own: Server) -> Settings:
         minio=stack.minio_settings(at),
     )
     for server in own:
-        settings = settings.model_copy(update=_ON[server.name](settings, server))
+        settings = _on(settings, server)
     return settings
 
 
-def _on_rabbitmq(settings: Settings, server: Server) -> dict[str, BaseModel]:
-    url = AmqpDsn(f"amqp://guest:guest@127.0.0.1:{server.port}/")
-    return {"rabbitmq": settings.rabbitmq.model_copy(update={"url": url})}
+_ADDRESS = {"rabbitmq": ("url",), "elasticsearch": ("url",), "minio": ("endpoint", "access_key", "secret_key")}
+"""What tells one server from another, in the settings that bear its name."""
 
 
-def _on_elasticsearch(settings: Settings, server: Server) -> dict[str, BaseModel]:
-    url = HttpUrl(f"http://127.0.0.1:{server.port}")
-    return {"elasticsearch": settings.elasticsearch.model_copy(update={"url": url})}
-
-
-def _on_minio(settings: Settings, server: Server) -> dict[str, BaseModel]:
-    changes = {"endpoint": f"127.0.0.1:{server.port}", **stack.minio_keys(server.home / "minio.keys")}
-    return {"minio": settings.minio.model_copy(update=changes)}
-
-
-_ON: dict[str, Callable[[Settings, Server], dict[str, BaseModel]]] = {
-    "rabbitmq": _on_rabbitmq,
-    "elasticsearch": _on_elasticsearch,
-    "minio": _on_minio,
-}
+def _on(settings: Settings, server: Server) -> Settings:
+    told = getattr(server.settings(), server.name)
+    changes = {name: getattr(told, name) for name in _ADDRESS[server.name]}
+    return settings.model_copy(update={server.name: getattr(settings, server.name).model_copy(update=changes)})
 
 
 def environment_of(settings: Settings) -> dict[str, str]:
