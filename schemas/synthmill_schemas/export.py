@@ -1,4 +1,4 @@
-"""Writes schemas/json, one JSON Schema a contract; with --check it only tells whether they are up to date.
+"""Writes schemas/json, one JSON Schema a contract and the queues; with --check it only tells whether they are fresh.
 
 Messages and documents are described as they are written (every field present); the recipe as a user may write it.
 """
@@ -6,6 +6,7 @@ Messages and documents are described as they are written (every field present); 
 import argparse
 import json
 import sys
+import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,7 @@ CONTRACTS: dict[str, TypeAdapter[object]] = {
 """Every contract by the name of its schema file and of its folder of examples."""
 
 FOLDER = Path(__file__).resolve().parents[1] / "json"
+QUEUES = Path(__file__).resolve().with_name("queues.toml")
 
 
 def mode_of(contract: str) -> Mode:
@@ -61,10 +63,10 @@ def json_schema(contract: str) -> JsonObject:
 
 def rendered() -> dict[str, str]:
     """File name to text, sorted keys, a newline at the end."""
-    return {
-        f"{contract}.v1.schema.json": json.dumps(json_schema(contract), indent=2, sort_keys=True) + "\n"
-        for contract in CONTRACTS
-    }
+    contents: dict[str, object] = {f"{contract}.v1.schema.json": json_schema(contract) for contract in CONTRACTS}
+    # for readers that have no TOML parser
+    contents["queues.json"] = tomllib.loads(QUEUES.read_text())
+    return {name: json.dumps(content, indent=2, sort_keys=True) + "\n" for name, content in contents.items()}
 
 
 def stale(folder: Path) -> list[str]:
