@@ -42,14 +42,16 @@ async def prepare(client: ElasticClient, names: Names) -> None:
 
 
 async def _create_missing(client: ElasticClient, names: Names, aliases: list[str]) -> None:
+    """All at once: the server takes them together, one by one they took half a minute on a busy machine."""
     there = await client.aliases(f"{names.prefix}-*")
-    for alias in aliases:
-        if alias in there:
-            continue
-        try:
-            await client.create_index(names.first_index(alias), {}, {alias: {"is_write_index": True}})
-        except AlreadyThere:
-            logger.debug("another service created %s", alias)
+    await asyncio.gather(*(_create(client, names, alias) for alias in aliases if alias not in there))
+
+
+async def _create(client: ElasticClient, names: Names, alias: str) -> None:
+    try:
+        await client.create_index(names.first_index(alias), {}, {alias: {"is_write_index": True}})
+    except AlreadyThere:
+        logger.debug("another service created %s", alias)
 
 
 async def _widen(client: ElasticClient, names: Names, kinds: dict[str, Mapping]) -> None:
