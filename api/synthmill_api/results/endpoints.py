@@ -7,9 +7,10 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from fastapi.responses import StreamingResponse
 
+from synthmill.jobs.export.formats import Form
+from synthmill.jobs.export.stream import file_stream
 from synthmill.ports.records import Collection
 from synthmill.ports.records import Query as StoreQuery
-from synthmill.recipes import recompile
 from synthmill_api.auth.guard import guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.dependencies import CallerHere, ServicesHere
@@ -17,12 +18,12 @@ from synthmill_api.errors import Code
 from synthmill_api.jobs import service as job_service
 from synthmill_api.jobs.endpoints import JobIdHere
 from synthmill_api.kit.pages import Listing, PagingHere
-from synthmill_api.results import service, stream
+from synthmill_api.results import service
 from synthmill_api.results.fields import FILTER
 from synthmill_api.results.service import Search, Story
-from synthmill_api.results.stream import MEDIA_TYPES, Format
 from synthmill_api.results.views import Call, Event, RecordItem, RecordPage, RecordStory, Reject, SeedRow
 from synthmill_schemas.event import Level
+from synthmill_schemas.file_export import Compression, ExportFormat
 from synthmill_schemas.slot import RejectClass
 
 router = guarded_router("results")
@@ -37,6 +38,8 @@ _STREAM: dict[int | str, dict[str, Any]] = {
         "content": {
             "application/x-ndjson": {"schema": {"type": "string"}},
             "text/csv": {"schema": {"type": "string"}},
+            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
         },
     }
 }
@@ -132,15 +135,15 @@ async def export_records(
     services: ServicesHere,
     caller: CallerHere,
     job_id: JobIdHere,
-    format_: Annotated[Format, Query(alias="format")] = Format.JSONL,
+    format_: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.JSONL,
+    compression: Compression = Compression.NONE,
 ) -> StreamingResponse:
     """Stream all records of a job; an export that breaks off ends the connection, never the text alone."""
     job = await job_service.get(services, caller.tenant, job_id)
-    records = service.slots_in_order(services, job)
-    chunks = stream.encoded(records, format_, recompile(job.recipe).output)
-    name = f'attachment; filename="{job.dataset}.{format_}"'
-    begun = await _begun(chunks)
-    return StreamingResponse(begun, media_type=MEDIA_TYPES[format_], headers={"Content-Disposition": name})
+    form = Form(format_, compression)
+    begun = await _begun(file_stream(services.store, job, form).chunks())
+    name = f'attachment; filename="{form.file_name(job.dataset)}"'
+    return StreamingResponse(begun, media_type=form.media_type, headers={"Content-Disposition": name})
 
 
 async def _begun(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:

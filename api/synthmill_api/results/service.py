@@ -1,8 +1,9 @@
 """Reads what a job made; every read names the tenant and the job."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from synthmill.jobs.export.stream import records_of
 from synthmill.ports.records import Collection, Condition, Document, Page, Place, Query
 from synthmill.recipes import recompile
 from synthmill.services import Services
@@ -41,11 +42,6 @@ class Story:
     seed: Document | None
     call: Document | None
     rejects: Sequence[Document]
-
-
-def records_of(job: JobDocument) -> Place:
-    """Where the job's records are, with others of its dataset."""
-    return Place(job.tenant, Collection.RECORDS, job.dataset)
 
 
 async def search(services: Services, job: JobDocument, wanted: Search) -> Found:
@@ -107,13 +103,6 @@ async def ledger(services: Services, job: JobDocument, collection: Collection, q
     await services.store.visible(place)
     where = {**query.where, "job_id": job.job_id}
     return await services.store.search(place, Query(where, query.text, "at", query.limit, query.cursor))
-
-
-async def slots_in_order(services: Services, job: JobDocument) -> AsyncIterator[Document]:
-    """Every record of the job, once, in the order of the slots, in bounded memory."""
-    await services.store.visible(records_of(job))
-    async for stored in services.store.scan(records_of(job), {"job_id": job.job_id}, sort="slot"):
-        yield stored.document
 
 
 def _documents(page: Page) -> list[Document]:

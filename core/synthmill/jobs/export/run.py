@@ -5,20 +5,27 @@ import errno
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from synthmill.errors import InputUnusable, StorageFull
 from synthmill.jobs.documents import change_job, get_job
-from synthmill.jobs.export.formats import CsvFile, JsonlFile, LineageFile, ParquetFile, RecordFile
-from synthmill.ports.records import Collection, Place
+from synthmill.jobs.export.formats import Form
+from synthmill.jobs.export.local import LocalFile
+from synthmill.jobs.export.stream import in_order
+from synthmill.ports.records import Collection, Document, Place
 from synthmill.recipes.compile import recompile
-from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
+from synthmill_schemas.file_export import ExportFormat
 from synthmill_schemas.job import JobDocument, Outputs
 
 _BATCH = 1_000  # records written at a time
 
-SlotRow = dict[str, Any]
+_KINDS: dict[ExportFormat, Literal["jsonl", "parquet", "csv"]] = {
+    ExportFormat.JSONL: "jsonl",
+    ExportFormat.PARQUET: "parquet",
+    ExportFormat.CSV: "csv",
+    ExportFormat.LINEAGE: "jsonl",
+}
 
 
 async def export(services: Services, tenant: str, job_id: str, out: Path) -> Sequence[Outputs]:
@@ -29,7 +36,7 @@ async def export(services: Services, tenant: str, job_id: str, out: Path) -> Seq
     records = await services.store.count(place, {"job_id": job_id})
     if _written(job, records):
         return job.outputs
-    outputs = await _write(services, place, job, out)
+    outputs = await _write(services, job, out)
     await change_job(services.store, tenant, job_id, lambda _: {"outputs": outputs})
     return outputs
 
@@ -41,14 +48,14 @@ def _written(job: JobDocument, records: int) -> bool:
     )
 
 
-async def _write(services: Services, place: Place, job: JobDocument, out: Path) -> list[Outputs]:
+async def _write(services: Services, job: JobDocument, out: Path) -> list[Outputs]:
     try:
         await asyncio.to_thread(out.mkdir, parents=True, exist_ok=True)
         with ExitStack() as stack:
-            files = [stack.enter_context(file) for file in _files(recompile(job.recipe), job.dataset, out)]
-            batch: list[SlotRow] = []
-            async for stored in services.store.scan(place, {"job_id": job.job_id}, sort="slot"):
-                batch.append(stored.document)
+            files = [stack.enter_context(file) for file in _files(job, out)]
+            batch: list[Document] = []
+            async for record in in_order(services.store, job):
+                batch.append(record)
                 if len(batch) == _BATCH:
                     await asyncio.to_thread(_append, files, batch)
                     batch = []
@@ -58,16 +65,16 @@ async def _write(services: Services, place: Place, job: JobDocument, out: Path) 
         raise _explained(error, out) from error
 
 
-def _files(compiled: CompiledRecipe, dataset: str, out: Path) -> list[RecordFile]:
+def _files(job: JobDocument, out: Path) -> list[LocalFile]:
+    compiled = recompile(job.recipe)
     return [
-        JsonlFile(out / f"{dataset}.jsonl", compiled),
-        ParquetFile(out / f"{dataset}.parquet", compiled),
-        CsvFile(out / f"{dataset}.csv", compiled),
-        LineageFile(out / f"{dataset}.lineage.jsonl", compiled),
+        LocalFile(out / form.file_name(job.dataset), kind, form.encoder(compiled))
+        for format_, kind in _KINDS.items()
+        for form in [Form(format_)]
     ]
 
 
-def _append(files: Sequence[RecordFile], batch: Sequence[SlotRow]) -> None:
+def _append(files: Sequence[LocalFile], batch: Sequence[Document]) -> None:
     for file in files:
         file.append(batch)
 
