@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from synthmill_gateway.failures import Failure, failure_of
+
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -25,6 +27,12 @@ class GatewayError(Exception):
     type: str | None = None
     param: str | None = None
     retry_after: str | None = None
+    retry_after_ms: int | None = None
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the model did not answer; None when no other model would."""
+        return failure_of(self.status, f"{self.code} {self.type} {self.message}")
 
     def body(self) -> dict[str, Any]:
         """{"error": {message, type, param, code}}."""
@@ -32,8 +40,9 @@ class GatewayError(Exception):
         return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
 
     def headers(self) -> dict[str, str]:
-        """`Retry-After`, where there is one."""
-        return {"Retry-After": self.retry_after} if self.retry_after is not None else {}
+        """`Retry-After`, and finer than in seconds where that is known."""
+        headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
+        return headers if self.retry_after_ms is None else {**headers, "Retry-After-Ms": str(self.retry_after_ms)}
 
 
 def bad_request(message: str, *, code: str, param: str | None = None) -> GatewayError:

@@ -22,20 +22,6 @@ def test_parameters_pass_as_they_are() -> None:
     assert call.parameters == sent
 
 
-def test_fault_knobs_travel_in_the_extra_body() -> None:
-    call = parsed(offline={"fail": 1}, extra_body={"guided_regex": "a+"})
-    assert call.parameters == {"extra_body": {"guided_regex": "a+", "offline": {"fail": 1}}}
-
-
-@pytest.mark.parametrize(
-    "name", ["api_base", "base_url", "api_key", "aws_role_name", "vertex_credentials", "callbacks", "num_retries"]
-)
-def test_what_would_steer_the_gateway_itself_is_refused(name: str) -> None:
-    with pytest.raises(GatewayError, match="extra_body") as refused:
-        parsed(**{name: "anything"})
-    assert (refused.value.status, refused.value.param) == (400, name)
-
-
 @pytest.mark.parametrize(
     ("raw", "code"),
     [

@@ -1,0 +1,26 @@
+"""What a call cost by a price of the gateway's file. Pure."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from synthmill_gateway.catalog.file import Price
+
+_MILLION = 1_000_000
+
+
+def price_of(price: Price, usage: Mapping[str, Any]) -> Decimal | None:
+    """US dollars for an answer's `usage`; None when the provider told no tokens."""
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not isinstance(prompt, int) or not isinstance(completion, int):
+        return None
+    cached = _cached(usage, prompt)
+    cached_price = price.input_per_million if price.cached_input_per_million is None else price.cached_input_per_million
+    sums = (prompt - cached) * price.input_per_million + cached * cached_price + completion * price.output_per_million
+    return sums / _MILLION
+
+
+def _cached(usage: Mapping[str, Any], prompt: int) -> int:
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    return min(cached, prompt) if isinstance(cached, int) else 0
