@@ -1,5 +1,7 @@
 //! What every request's task shares.
 
+use std::sync::Arc;
+
 use crate::contract::{EventDocument, GenerationRequest, JsonObject, Level, Service, Timestamp, V1};
 use crate::jobs::{Blocking, JobView};
 use crate::llm::client::Client;
@@ -13,7 +15,7 @@ pub struct Desk<S, J> {
     pub store: S,
     pub jobs: J,
     pub plans: Plans,
-    pub providers: Providers,
+    pub providers: Arc<Providers>,
     pub client: Client,
     pub gateway_url: String,
     pub shutdown: Shutdown,

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - `app`        builds the program, of lines or as a service, and runs it until it is told to stop
-//! - `health`     whether the far ends can be worked with
+//! - `health`     whether the far ends can be worked with; `monitoring` shows it, and what is counted, over HTTP
 //! - `config`     settings from the command line and `SYNTHMILL_…` variables; `telemetry`, `shutdown`
 //! - `contract`   the messages and documents of `schemas/`; `ids` how ids and hashes are made
 //! - `pipeline`   one delivery from request to settlement; `desk` what all deliveries share
@@ -30,6 +30,7 @@ pub mod ids;
 pub mod jobs;
 pub mod ladder;
 pub mod llm;
+pub mod monitoring;
 pub mod offer;
 pub mod pipeline;
 pub mod plan;

@@ -29,6 +29,13 @@ impl Given {
         number.ok_or_else(|| format!("SYNTHMILL_{key} is {text:?}, want a whole number from {low} to {high}"))
     }
 
+    /// A port; none when it is not given or empty.
+    pub fn port(&mut self, key: &str) -> Result<Option<u16>, String> {
+        let Some(text) = self.0.remove(key).filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+        let port = text.trim().parse().ok();
+        port.map(Some).ok_or_else(|| format!("SYNTHMILL_{key} is {text:?}, want a port from 0 to 65535"))
+    }
+
     /// An http or https address, without a slash at its end.
     pub fn url(&mut self, key: &str, default: &str) -> Result<String, String> {
         let text = self.0.remove(key).unwrap_or_else(|| default.to_owned());

@@ -26,6 +26,9 @@ By variable only:
   SYNTHMILL_CONSUMER__RETRY__CAP_SECONDS        30    longest window
   SYNTHMILL_CONSUMER__RETRY__BUDGET_RATIO       0.1   retries that each first call earns
   SYNTHMILL_CONSUMER__RETRY__BUDGET_PER_SECOND  3     retries a second that are always there
+  SYNTHMILL_MONITORING__PORT                    -     serves /healthz, /readyz and /metrics; 0: any free port, logged
+  SYNTHMILL_MONITORING__HOST                    127.0.0.1  where that listens
+  SYNTHMILL_MONITORING__METRICS                 true  false: /metrics, which asks for no key, is not served
   SYNTHMILL_LOG__LEVEL                          info  debug, info, warning or error; logs go to standard error
 
 Of the service, by variable only:

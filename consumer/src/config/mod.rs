@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - `calls`    how models are called
+//! - `monitoring`   where health and metrics are shown
 //! - `stack`    the far ends of the service
 //! - `given`, `secret`   values by their keys; texts that are not shown
 //! - `help`     what `--help` says
@@ -9,6 +10,7 @@
 mod calls;
 mod given;
 mod help;
+mod monitoring;
 mod secret;
 mod stack;
 
@@ -19,6 +21,7 @@ use tracing::Level;
 use crate::llm::provider::CallSettings;
 use crate::text;
 use given::Given;
+pub use monitoring::{Metrics, MonitoringSettings};
 pub use secret::{Address, Secret};
 pub use stack::{ElasticSettings, RabbitSettings};
 
@@ -64,6 +67,7 @@ pub struct Settings {
     pub prefetch: usize,
     /// How long calls in flight may take to end after the signal to stop.
     pub drain_within: Duration,
+    pub monitoring: MonitoringSettings,
     pub log_level: Level,
 }
 
@@ -118,6 +122,7 @@ fn known(key: &str) -> Option<String> {
     let rest = key.strip_prefix("SYNTHMILL_")?;
     let ours = (rest.starts_with("CONSUMER__") && rest != "CONSUMER__PROGRAM")
         || stack::PREFIXES.iter().any(|prefix| rest.starts_with(prefix))
+        || rest.starts_with("MONITORING__")
         || rest == "GATEWAY__URL"
         || rest == "LOG__LEVEL";
     ours.then(|| rest.to_owned())
@@ -131,6 +136,7 @@ fn settings(mut given: Given, stdio: bool) -> Result<Settings, String> {
         prefetch: given.whole("CONSUMER__PREFETCH", 2 * calls.concurrency, 1, 10_000)?,
         drain_within: given.seconds("CONSUMER__DRAIN_SECONDS", 20.0, 0.0, 3600.0)?,
         calls,
+        monitoring: monitoring::take(&mut given)?,
         log_level: given.one_of("LOG__LEVEL", Level::INFO, &LEVELS)?,
     };
     given.nothing_left()?;

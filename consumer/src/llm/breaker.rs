@@ -40,6 +40,26 @@ pub enum Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GaveUp;
 
+/// How a breaker stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Closed,
+    /// No call goes out before the next probe.
+    Open,
+    Probing,
+}
+
+impl Standing {
+    /// The state as one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::Probing => "probing",
+        }
+    }
+}
+
 /// A moment in a breaker's life.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark(u64);
@@ -117,6 +137,15 @@ impl Breaker {
                     () = changed => {}
                 },
             }
+        }
+    }
+
+    /// How it stands now.
+    pub fn standing(&self) -> Standing {
+        match self.lock().phase {
+            Phase::Closed => Standing::Closed,
+            Phase::Open { .. } => Standing::Open,
+            Phase::Probing => Standing::Probing,
         }
     }
 

@@ -10,6 +10,7 @@ use super::error::{CallError, Kind};
 use super::forms::Step;
 use super::limiter::{Permit, Throttle};
 use super::provider::Line;
+use super::retries::Retry;
 use crate::contract::{CallOutcome, GenerationRequest, JsonObject, Level, Rung, Sha256Hex};
 use crate::desk::{Desk, Halt};
 use crate::documents::{self, CallFacts, Share};
@@ -89,10 +90,14 @@ pub async fn ask<S: Store, J: JobView>(
         };
         match follow(desk, question, rung, (&permit, pass), error).await? {
             Next::Counts => return Ok(Reply { facts, result }),
-            Next::Again => {}
-            Next::Weaker(below) => rung = below,
+            Next::Again => question.line.retries.count(Retry::Throttled),
+            Next::Weaker(below) => {
+                question.line.retries.count(Retry::Form);
+                rung = below;
+            }
             Next::AfterPause => {
                 drop(permit);
+                question.line.retries.count(Retry::Unreachable);
                 pause(desk, desk.providers.backoff().after(unreached)).await?;
                 unreached += 1;
             }
@@ -159,7 +164,10 @@ async fn wait_after_failure<S: Store, J: JobView>(
     tokio::select! {
         biased;
         () = desk.shutdown.draining() => Err(Halt::Stopped),
-        () = question.line.budget.spend() => Ok(()),
+        () = question.line.budget.spend() => {
+            question.line.retries.count(Retry::Failed);
+            Ok(())
+        }
     }
 }
 

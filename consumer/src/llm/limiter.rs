@@ -130,6 +130,11 @@ impl Limiter {
         self.lock().limit
     }
 
+    /// How many fly.
+    pub fn in_flight(&self) -> usize {
+        self.lock().in_flight
+    }
+
     fn turn(&self) -> Turn {
         let mut state = self.lock();
         if let Some(end) = state.cool_until {

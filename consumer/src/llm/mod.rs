@@ -13,3 +13,4 @@ pub mod exchange;
 pub mod forms;
 pub mod limiter;
 pub mod provider;
+pub mod retries;

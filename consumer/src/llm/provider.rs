@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::breaker::Breaker;
+use super::breaker::Standing;
 use super::budget::{Budget, BudgetSettings};
 use super::client;
 use super::forms::Forms;
 use super::limiter::Limiter;
+use super::retries::{Retries, Retry};
+use crate::text;
 
 /// When calls may be made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,10 +30,33 @@ pub struct CallSettings {
 pub struct Line {
     pub limiter: Arc<Limiter>,
     pub forms: Arc<Forms>,
+    pub retries: Arc<Retries>,
     pub address: Arc<client::Address>,
     /// Of the address, shared by its models.
     pub breaker: Arc<Breaker>,
     pub budget: Arc<Budget>,
+}
+
+/// A line as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LineState {
+    pub route: String,
+    /// Calls that may be in flight, and those that are.
+    pub limit: usize,
+    pub in_flight: usize,
+    /// Calls made again, in the order of [`Retry::ALL`].
+    pub retries: [u64; Retry::ALL.len()],
+}
+
+impl LineState {
+    /// Adds another line of the same model.
+    pub fn add(&mut self, other: &Self) {
+        self.limit += other.limit;
+        self.in_flight += other.in_flight;
+        for (count, more) in self.retries.iter_mut().zip(other.retries) {
+            *count += more;
+        }
+    }
 }
 
 /// What all models at one address share.
@@ -48,8 +74,32 @@ pub struct Providers {
 
 impl Providers {
     /// No address met yet.
-    pub fn new(settings: CallSettings) -> Self {
-        Self { settings, addresses: Mutex::default(), lines: Mutex::default() }
+    pub fn new(settings: CallSettings) -> Arc<Self> {
+        Arc::new(Self { settings, addresses: Mutex::default(), lines: Mutex::default() })
+    }
+
+    /// All lines as they are now.
+    pub fn lines(&self) -> Vec<LineState> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = |((_, route), line): (&(String, String), &Line)| LineState {
+            route: route.clone(),
+            limit: line.limiter.limit(),
+            in_flight: line.limiter.in_flight(),
+            retries: line.retries.all(),
+        };
+        lines.iter().map(state).collect()
+    }
+
+    /// The breaker of each address, without what may be a secret in it.
+    pub fn breakers(&self) -> Vec<(String, Standing)> {
+        let addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = addresses
+            .iter()
+            .map(|(url, address)| (text::without_user(url), address.breaker.standing()))
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all.dedup_by(|a, b| a.0 == b.0);
+        all
     }
 
     /// How waits are chosen.
@@ -78,6 +128,7 @@ impl Providers {
         Line {
             limiter: Limiter::new(self.settings.concurrency, self.settings.backoff),
             forms: Arc::default(),
+            retries: Arc::default(),
             address: Arc::new(client::Address::of(base_url)),
             breaker: Arc::clone(&address.breaker),
             budget: Arc::clone(&address.budget),

@@ -3,6 +3,7 @@
 mod contracts;
 mod ladder;
 mod lifecycle;
+mod monitoring;
 mod providers;
 mod stdio;
 mod support;

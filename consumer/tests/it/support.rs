@@ -180,7 +180,12 @@ pub struct Consumer {
 impl Consumer {
     /// Starts it with `--stdio` and these arguments and variables.
     pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(arguments, variables).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(&mut command(arguments, variables))
+    }
+
+    /// Starts this command of it.
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let (sender, lines) = channel();
         thread::spawn(move || {

@@ -102,6 +102,8 @@ async def running_child(settings: Settings) -> AsyncIterator[Child]:
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     environment = dict(os.environ)
+    # The port is taken by the process that starts it.
+    environment.pop("SYNTHMILL_MONITORING__PORT", None)
     if settings.gateway.url is not None:
         environment["SYNTHMILL_GATEWAY__URL"] = str(settings.gateway.url)
     # Twice what we ever have inside, so that the consumer never stops reading in front of a verdict.
