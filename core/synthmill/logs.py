@@ -1,20 +1,37 @@
 """Logs for every service: one JSON object a line on stderr, ids as fields, secrets never.
 
-`logger.info("job %s planned", job_id, extra={"job_id": job_id, "seconds": 1.2})` puts `job_id` and `seconds` beside
-the message; a line reads alone and filters well.
+`logger.info("planned in %.1f s", seconds, extra={"seconds": seconds})` puts `seconds` beside the message. Ids that
+belong to all that is done about something are bound once, `with bound(job_id=…):`, and stand in every line within, also
+in those of tasks and threads that begin there. A line reads alone and filters well.
 """
 
 import json
 import logging
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TextIO
 
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+_bound: ContextVar[Mapping[str, str]] = ContextVar("bound", default=MappingProxyType({}))
+
+
+@contextmanager
+def bound(**ids: str | None) -> Iterator[None]:
+    """Fields of every line that is logged within; None leaves a field as it is."""
+    token = _bound.set({**_bound.get(), **{name: id_ for name, id_ in ids.items() if id_ is not None}})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON: `at` (UTC), `level`, `service`, `logger`, `message`, then the extras."""
+    """Formats a record as one line of JSON: `at` (UTC), `level`, `service`, `logger`, `message`, ids and extras."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -29,6 +46,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        line.update(_bound.get())
         line.update((name, value) for name, value in vars(record).items() if name not in _OWN_FIELDS)
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)

@@ -110,6 +110,7 @@ class JobDocument(Contract):
     continuations: Count = 0
     outputs: list[Outputs] = Field(default_factory=list)
     temporary_files: Literal["kept", "deleted"] = "kept"
+    traceparent: str | None = Field(None, description="W3C trace context that all its messages go on with")
     labels: JsonObject = Field(default_factory=dict)
     created_at: datetime = Field(default_factory=now)
     updated_at: datetime = Field(default_factory=now)

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from synthmill import tracing
 from synthmill.errors import JobMissing, VersionConflict
 from synthmill.ports.records import Collection, Place, RecordStore, Stored
+from synthmill.tracing import Trace
 from synthmill_schemas.base import now
 from synthmill_schemas.job import JobDocument
 
@@ -18,6 +20,11 @@ class VersionedJob:
 
     document: JobDocument
     version: int
+
+
+def trace_of(job: JobDocument) -> Trace:
+    """The trace that the job's messages go on with."""
+    return tracing.parse(job.traceparent) or tracing.of_job(job.tenant, job.job_id)
 
 
 def jobs_of(tenant: str) -> Place:

@@ -9,6 +9,7 @@ import anyio
 
 from synthmill.errors import InputUnusable
 from synthmill.recipes.compiled import CompiledRecipe
+from synthmill.tracing import Trace
 from synthmill_schemas.base import JsonObject
 
 _READ_BYTES = 1 << 20
@@ -37,6 +38,7 @@ class JobOrder:
     recipe: CompiledRecipe
     inputs: Sequence[InputFile] = ()
     labels: JsonObject = field(default_factory=dict)
+    trace: Trace | None = None  # that the job goes on with; None: one of its own
 
 
 def new_job_id() -> str:

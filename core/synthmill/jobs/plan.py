@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from synthmill.jobs.documents import Changes, change_job
+from synthmill import tracing
+from synthmill.jobs.documents import Changes, change_job, trace_of
 from synthmill.jobs.events import say
 from synthmill.jobs.rounds import attempts_allowed
 from synthmill.jobs.status import FINAL_CLASSES
@@ -14,7 +15,9 @@ from synthmill.ports.records import Collection, Place, RecordStore, Write, Write
 from synthmill.recipes.compile import recompile
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
-from synthmill_schemas.ids import record_id
+from synthmill.tracing import Trace
+from synthmill_schemas.generation import GenerationRequest
+from synthmill_schemas.ids import job_message_id, record_id
 from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, PlanCheckpoint
 from synthmill_schemas.seed import SeedDocument
 from synthmill_schemas.slot import RejectClass, SlotDocument, SlotState
@@ -32,6 +35,7 @@ class _Round:
     job: JobDocument
     compiled: CompiledRecipe
     planner: Planner
+    trace: Trace
 
     @property
     def slots(self) -> Place:
@@ -74,7 +78,8 @@ async def _begin(services: Services, job: JobDocument) -> _Round:
     settled: dict[str, object] = {"records": records}
     if job.round == 1:
         settled["max_attempts"] = attempts_allowed(compiled.recipe.target, candidates=0, open_slots=records)
-    round_ = _Round(services, job.model_copy(update=settled), compiled, planner)
+    trace = trace_of(job).child(job_message_id(job.job_id, job.round))
+    round_ = _Round(services, job.model_copy(update=settled), compiled, planner, trace)
     await _advance(round_, settled)
     return round_
 
@@ -107,12 +112,17 @@ async def _publish(round_: _Round, slots: Sequence[int]) -> None:
     seeds = await _seeds(round_, slots)
     planned = [round_.planner.request(round_.job.round, group, seeds) for group in round_.planner.chunks(slots)]
     await _park(round_, planned)
-    limit = {"max_attempts": round_.job.max_attempts}
-    requests = [plan.request.model_copy(update=limit) for plan in planned if plan.request is not None]
-    messages = [Message(request.request_id, round_.planner.encode(request)) for request in requests]
+    messages = [_message(round_, plan.request) for plan in planned if plan.request is not None]
     await round_.services.broker.publish(Queue.GENERATION, messages)
     checkpoint = PlanCheckpoint(round=round_.job.round, next_slot=slots[-1] + 1)
     await _advance(round_, {"checkpoint": checkpoint})
+
+
+def _message(round_: _Round, request: GenerationRequest) -> Message:
+    """The request with what the job knows; its trace stands in the body too, which is all that `--stdio` gets."""
+    trace = str(round_.trace.child(request.request_id))
+    whole = request.model_copy(update={"max_attempts": round_.job.max_attempts, "traceparent": trace})
+    return Message(request.request_id, round_.planner.encode(whole), {tracing.HEADER: trace})
 
 
 async def _seeds(round_: _Round, slots: Sequence[int]) -> dict[str, SeedDocument]:

@@ -3,8 +3,9 @@
 API, flow and command line call this; whoever finds a step done goes on with the next.
 """
 
+from synthmill import tracing
 from synthmill.errors import UserError, VersionConflict
-from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job
+from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job, trace_of
 from synthmill.jobs.events import say
 from synthmill.jobs.order import InputFile, JobOrder
 from synthmill.jobs.tenants import tenant_note
@@ -35,6 +36,7 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
         recipe_hash=order.recipe.recipe_hash,
         sources=sources,
         labels=order.labels,
+        traceparent=str(order.trace or tracing.of_job(order.tenant, order.job_id)),
     )
     write = Write(jobs_of(order.tenant), order.job_id, document.model_dump(mode="json"), WriteMode.CREATE)
     await services.store.bulk([tenant_note(order.tenant), write])
@@ -61,9 +63,10 @@ async def publish(services: Services, tenant: str, job_id: str) -> JobDocument:
 
 async def send(services: Services, job: JobDocument) -> None:
     """Sends the job message of the job's round; the worker drops what it finds done."""
-    message = JobMessage(tenant=job.tenant, job_id=job.job_id, round=job.round)
-    body = message.model_dump_json().encode()
-    await services.broker.publish(Queue.JOBS, [Message(job_message_id(job.job_id, job.round), body)])
+    message_id = job_message_id(job.job_id, job.round)
+    trace = str(trace_of(job).child(message_id))
+    body = JobMessage(tenant=job.tenant, job_id=job.job_id, round=job.round, traceparent=trace).model_dump_json()
+    await services.broker.publish(Queue.JOBS, [Message(message_id, body.encode(), {tracing.HEADER: trace})])
 
 
 async def _mark_published(services: Services, job: VersionedJob) -> None:

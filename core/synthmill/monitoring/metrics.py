@@ -17,7 +17,8 @@ import prometheus_client
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-prometheus_client.disable_created_metrics()  # a second series for each counter, of no use to anybody here
+# a second series for each counter, of no use to anybody here
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 SHARED_FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST

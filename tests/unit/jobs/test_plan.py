@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from synthmill import tracing
 from synthmill.embedded import EmbeddedServices
 from synthmill.errors import BrokerUnavailable
 from synthmill.jobs.documents import change_job, get_job
@@ -53,6 +55,20 @@ async def test_the_first_round_publishes_every_slot_k_at_a_time(services: Embedd
     planned = (await get_job(services.store, TENANT, JOB)).document
     assert (planned.state, planned.records) == (JobState.PLANNED, 4)
     assert planned.checkpoint == PlanCheckpoint(round=1, next_slot=4)
+
+
+async def test_requests_go_on_with_the_jobs_trace_each_with_a_span_of_its_own(
+    services: EmbeddedServices, order: Order
+) -> None:
+    given = tracing.new()
+    job = await submitted(services, replace(order(), trace=given))
+    await plan_round(services, job)
+    async with services.broker.consume(Queue.GENERATION, prefetch=10) as consumption:
+        messages = [(await anext(aiter(consumption))).message for _ in range(4)]
+    traces = [tracing.parse(message.headers[tracing.HEADER]) for message in messages]
+    assert {trace.trace_id for trace in traces if trace} == {given.trace_id}
+    assert len({trace.span_id for trace in traces if trace} | {given.span_id}) == 5
+    assert [json.loads(message.body)["traceparent"] for message in messages] == [str(trace) for trace in traces]
 
 
 async def test_a_planner_that_died_goes_on_behind_its_checkpoint(services: EmbeddedServices, order: Order) -> None:

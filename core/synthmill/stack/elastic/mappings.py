@@ -8,7 +8,7 @@ from typing import Any
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT
 
-VERSION = 1
+VERSION = 3
 
 Mapping = dict[str, Any]
 
@@ -109,6 +109,7 @@ _FIELDS: dict[Collection, Mapping] = {
         "continuations": LONG,
         "outputs": KEPT,
         "temporary_files": WORD,
+        "traceparent": WORD,
         "labels": FREE,
         "created_at": MOMENT,
         "updated_at": MOMENT,
@@ -198,6 +199,8 @@ _FIELDS: dict[Collection, Mapping] = {
         "queue": WORD,
         "message_id": WORD,
         "reason": WORD,
+        "reject_class": WORD,
+        "state": WORD,
         "at": MOMENT,
     },
     Collection.STARTS: {"queue": WORD, "message_id": WORD, "starts": LONG, "at": MOMENT},
