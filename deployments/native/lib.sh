@@ -112,7 +112,7 @@ apt_install() {
 }
 
 # What `make setup` installs and builds; instant when it is there.
-need_python() { make --no-print-directory -s -C "$ROOT" .venv/.installed >&2; }
-need_consumer() { make --no-print-directory -s -C "$ROOT" consumer/target/release/synthmill-consumer >&2; }
+need_python() { locked python make --no-print-directory -s -C "$ROOT" .venv/.installed >&2; }
+need_consumer() { locked rust make --no-print-directory -s -C "$ROOT" consumer/target/release/synthmill-consumer >&2; }
 
 source "$NATIVE/variables.sh"

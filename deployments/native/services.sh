@@ -17,7 +17,7 @@ healthy() { curl -fsS --max-time 5 "http://127.0.0.1:$PORT/readyz"; }
 # run_service NAME VERB...
 run_service() {
   case $2 in
-    install) need_python && need_consumer ;;
+    install) need_python ;;
     start) start ;;
     healthy) healthy > /dev/null ;;
     stop) finish "$1" "$STOP_SECONDS" ;;
