@@ -1,21 +1,22 @@
-"""`python -m benchmarks [NAME …]`: runs all benchmarks, or those named, and prints one table."""
+"""`python -m benchmarks [NAME …]`: runs the benchmarks that need no servers, or those named, and prints one table."""
 
 import argparse
 import os
 import platform
 import sys
 
-from benchmarks import end_to_end, startup
+from benchmarks import end_to_end, stack, startup
 from benchmarks.measure import table
 
-_ALL = {"startup": startup.figures, "end-to-end": end_to_end.figures}
+_ALONE = {"startup": startup.figures, "end-to-end": end_to_end.figures}
+_ALL = {**_ALONE, "stack-memory": stack.memory, "stack-throughput": stack.throughput}
 
 
 def main() -> int:
     """Prints the table to stdout."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(_ALL))
-    names = parser.parse_args().names or list(_ALL)
+    names = parser.parse_args().names or list(_ALONE)
     unknown = [name for name in names if name not in _ALL]
     if unknown:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are {', '.join(_ALL)}")

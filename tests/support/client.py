@@ -60,9 +60,9 @@ class Client:
     def ended(self, job_id: str, *, seconds: float = 120.0) -> dict[str, Any]:
         """The last status, once the job rests."""
 
-        def rests() -> dict[str, Any] | None:
+        def rests() -> dict[str, Any]:
             progress = self.progress(job_id)
-            return progress if progress is not None and progress["state"] in ENDED else None
+            return progress if progress is not None and progress["state"] in ENDED else {}
 
         return until(rests, f"the end of job {job_id}; the last status was {self.polls[-1:]}", seconds=seconds)
 

@@ -61,6 +61,11 @@ class Indices:
         query = {"match_all": {}} if job_id is None else {"term": {"job_id": job_id}}
         return int(self._client.count(index=f"{self._prefix}-{collection}*", query=query)["count"])
 
+    def indexed(self, collection: Collection) -> int:
+        """How many writes the indexes of a kind have taken since they were opened, at once."""
+        found = self._client.indices.stats(index=f"{self._prefix}-{collection}*", metric="indexing")
+        return int(found["_all"]["primaries"]["indexing"]["index_total"])
+
     def job(self, job_id: str, tenant: str = "default") -> JobDocument:
         """The job document as it is now."""
         found = self._client.get(index=f"{self._prefix}-jobs", id=f"{tenant}:{job_id}")["_source"]

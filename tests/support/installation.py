@@ -9,7 +9,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,14 +32,14 @@ QUICK = {
 """Periods of minutes made seconds: what is proved is that the services mend by themselves, not how long they wait."""
 
 
-def settings_on(location: Path, *own: Server) -> Settings:
-    """Places of the test's own on the servers of the stack, or on `own` ones."""
+def settings_on(location: Path, *own: Server, indices: Path | None = None) -> Settings:
+    """Places of the test's own on the servers of the stack, or on `own` ones; `indices`: where those of others lie."""
     at = str(location)
     settings = Settings(
         profile=Profile.STACK,
         home=location / "home",
         rabbitmq=stack.rabbit_settings(at),
-        elasticsearch=stack.elastic_settings(at),
+        elasticsearch=stack.elastic_settings(str(indices or location)),
         minio=stack.minio_settings(at),
     )
     for server in own:
@@ -81,13 +81,18 @@ class Installation:
 
     folder: Path
     settings: Settings
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     services: list[Service] = field(default_factory=list)
 
     @property
     def api(self) -> Service:
         """The REST API."""
         return self._named("api")[0]
+
+    @property
+    def gateway(self) -> Service:
+        """The gateway, in an installation that has one."""
+        return self._named("gateway")[0]
 
     @property
     def workers(self) -> list[Service]:
@@ -111,6 +116,13 @@ class Installation:
         """Starts the API."""
         port = free_port()
         return self._add("api", [sys.executable, "-m", "synthmill_api", "--port", str(port)], port)
+
+    def add_gateway(self, model_url: str) -> None:
+        """Starts a gateway whose route `openai/…` leads to `model_url`; consumers added from now on use it."""
+        port = free_port()
+        self.environment |= {"OPENAI_API_KEY": "unused", "OPENAI_API_BASE": f"{model_url}/v1"}
+        gateway = self._add("gateway", [sys.executable, "-m", "synthmill_gateway", "--port", str(port)], port)
+        self.environment |= {"SYNTHMILL_GATEWAY__URL": f"{gateway.url}/v1"}
 
     def add_worker(self) -> Service:
         """Starts one more worker."""
@@ -139,10 +151,20 @@ class Installation:
 
 @contextmanager
 def installation(
-    folder: Path, model_url: str, *own: Server, workers: int = 1, consumers: int = 1, **variables: str
+    folder: Path,
+    model_url: str,
+    *own: Server,
+    workers: int = 1,
+    consumers: int = 1,
+    gateway: bool = False,
+    indices: Path | None = None,
+    **variables: str,
 ) -> Iterator[Installation]:
-    """One with `model_url` where others have the gateway; `variables` are settings as in the environment."""
-    settings = settings_on(folder, *own)
+    """One whose models are at `model_url`, behind a gateway or not; `variables` are settings as in the environment.
+
+    With `indices` it uses the indexes made for that place and leaves them: making them takes most of a short test.
+    """
+    settings = settings_on(folder, *own, indices=indices)
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     mill = Installation(
         folder,
@@ -157,6 +179,8 @@ def installation(
         },
     )
     try:
+        if gateway:
+            mill.add_gateway(model_url)
         mill.add_api()
         mill.api.until_ready()  # it makes queues, indexes and bucket, on which the others would wait
         for _ in range(workers):
@@ -174,14 +198,15 @@ def installation(
             service.end()
         if "client" in vars(mill):
             mill.client.close()
-        asyncio.run(_remove_places(str(folder), {server.name for server in own}))
+        kept = {server.name for server in own} | (set() if indices is None else {"elasticsearch"})
+        asyncio.run(_remove_places(str(folder), kept))
 
 
-async def _remove_places(location: str, own: set[str]) -> None:
+async def _remove_places(location: str, kept: set[str]) -> None:
     """What lies on servers that others use as well; a server of the test's own goes as a whole."""
     removers = {
         "rabbitmq": stack.remove_queues,
         "elasticsearch": stack.remove_indices,
         "minio": stack.remove_bucket,
     }
-    await asyncio.gather(*(remove(location) for name, remove in removers.items() if name not in own))
+    await asyncio.gather(*(remove(location) for name, remove in removers.items() if name not in kept))

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -76,7 +76,7 @@ def read_calls(path: Path) -> list[Call]:
 
 
 @contextlib.contextmanager
-def start_provider(folder: Path, **options: str | float | bool | Mapping[str, float]) -> Iterator[Provider]:
+def start_provider(folder: Path, **options: str | float | bool | Mapping[str, float | str]) -> Iterator[Provider]:
     """Start one that logs to `folder`/calls.ndjson, wait until it answers, stop it at the end.
 
     Options are those of the command line: `latency_ms=30, no_json_schema=True, offline={"fail": 0.1}, port=4001`.
@@ -145,6 +145,7 @@ class _Service:
         self._log = os.open(options.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self._answers = 0
         self._in_flight = 0
+        self._says: dict[str, str] = json.loads(options.say)
         self._same: dict[str, str | None] = {}
         self.last_call = time.monotonic()
 
@@ -166,10 +167,18 @@ class _Service:
         header = request.headers.get(ATTEMPT_HEADER, "")
         caller = _Caller([part for part in header.split(",") if part], self._in_flight, _peer(request))
         body = json.loads(raw)
-        chars = sum(len(str(message.get("content"))) for message in body.get("messages", []))
+        texts = [str(message.get("content")) for message in body.get("messages", [])]
+        chars = sum(map(len, texts))
+        if self._options.hold and any(self._options.hold in text for text in texts):
+            self._note(caller, 0, "held", chars, [])
+            await _left(request)
+            return web.Response()
+        said = next((said for word, said in self._says.items() if any(word in text for text in texts)), None)
         try:
             self._admit(body)
             answer = self._model.answer(body, header)
+            if said is not None:
+                answer = replace(answer, reply=replace(answer.reply, content=said))
         except OfflineError as error:
             await asyncio.sleep(error.delay)
             return self._refuse(_told(error), caller, chars)
@@ -241,6 +250,12 @@ class _Service:
         )
 
 
+async def _left(request: web.BaseRequest) -> None:
+    """Returns when the caller has closed the connection."""
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110 - aiohttp tells nobody
+        await asyncio.sleep(0.05)
+
+
 def _peer(request: web.BaseRequest) -> int:
     address = request.transport.get_extra_info("peername") if request.transport is not None else None
     return int(address[1]) if address else 0
@@ -287,6 +302,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--log", type=Path, required=True, help="call log, one JSON object a line")
     parser.add_argument("--latency-ms", type=float, default=0)
     parser.add_argument("--answer", choices=("schema", "same"), default="schema", help="same: one answer per schema")
+    parser.add_argument("--hold", metavar="WORD", help="never answer a prompt that holds it; logged with status 0")
+    parser.add_argument("--say", default="{}", help="answers to prompts that hold a word, by word, as a JSON object")
     parser.add_argument("--offline", default="{}", help="fault knobs for every call, as a JSON object")
     parser.add_argument("--bucket", type=float, help="calls a second; above it 429 with Retry-After")
     parser.add_argument("--unauthorized-after", type=int, help="401 after so many answers")
