@@ -8,6 +8,6 @@
 - `auth/`         keys, scopes, and the route class that refuses before a body is read
 - `kit/`          bodies, pages and streams, without a word of our domain
 - `handlers`      turns what was raised into such an answer
-- `health/`, `sources/`, `recipes/`, `jobs/`, `results/`   one folder a domain: `endpoints` speak HTTP, `service`
-  decides, `views` is what clients see and `documents` what is stored
+- `health/`, `sources/`, `recipes/`, `jobs/`, `results/`, `exports/`, `dead_letters/`   one folder a domain: `endpoints`
+  speak HTTP, `service` decides, `views` is what clients see and `documents` what is stored
 """

@@ -12,6 +12,7 @@ from synthmill_api.auth.keys import KeyRing
 from synthmill_api.auth.secret import installation_secret
 from synthmill_api.config import ApiConfig
 from synthmill_api.dependencies import Runtime
+from synthmill_api.exports.endpoints import router as exports
 from synthmill_api.handlers import add_handlers
 from synthmill_api.health.endpoints import router as health
 from synthmill_api.jobs.endpoints import router as jobs
@@ -21,7 +22,7 @@ from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
 from synthmill_api.sources.endpoints import router as sources
 
-_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, jobs, results)
+_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, jobs, results, exports)
 
 
 def create_app(settings: Settings, config: ApiConfig) -> FastAPI:

@@ -49,6 +49,7 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     JOB_STATE = "job_state"
     SOURCE_GONE = "source_gone"
+    EXPORT_GONE = "export_gone"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INVALID_REQUEST = "invalid_request"
@@ -78,6 +79,7 @@ KINDS: dict[Code, Kind] = {
     ),
     Code.JOB_STATE: Kind(409, "The job's state does not allow it", "GET the job to see where it stands."),
     Code.SOURCE_GONE: Kind(410, "The source's file is gone", "Upload the file again; the source keeps its id."),
+    Code.EXPORT_GONE: Kind(410, "The export's file is not there", "Order the export again; it keeps its id."),
     Code.TOO_LARGE: Kind(413, "The body is too large", "Send less; the detail names the limit."),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Not this media type", "The detail names what is taken."),
     Code.INVALID_REQUEST: Kind(422, "The request has faults", "Mend what `faults` lists and send it again."),

@@ -18,6 +18,7 @@ TAGS = [
     {"name": "sources", "description": "Uploaded files; temporary, a job keeps its own seeds."},
     {"name": "recipes", "description": "Declarations of datasets, versioned."},
     {"name": "jobs", "description": "Executions of a recipe on sources."},
+    {"name": "exports", "description": "Files of a job's records, written for you; fetched for a day."},
     {"name": "results", "description": "What a job made: records, rejects, events, exports."},
 ]
 

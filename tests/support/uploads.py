@@ -11,12 +11,13 @@ from synthmill.jobs.submit import submit
 from synthmill.ports.broker import Queue
 from synthmill.ports.records import Collection, Document, Place
 from synthmill.recipes import compile_recipe
+from synthmill.services import Services
 from synthmill_schemas.job import JobDocument
 from synthmill_worker.runner import Worker
 
 TENANT = "default"
 DATASET = "products"
-WORKER_QUEUES = (Queue.JOBS, Queue.JOBS_DEAD, Queue.GENERATION_DEAD)
+WORKER_QUEUES = tuple(queue for queue in Queue if queue is not Queue.GENERATION)
 PATIENCE_SECONDS = 60.0
 
 CSV = b"sku,title,price\nA-1,lamp,5\nA-2,chair,20\nA-3,desk,150\n"
@@ -56,18 +57,18 @@ async def submitted(
     return await submit(services, JobOrder(TENANT, job_id, compile_recipe(recipe_data(**recipe)), files))
 
 
-async def job_of(services: EmbeddedServices, job_id: str = "job-1") -> JobDocument:
+async def job_of(services: Services, job_id: str = "job-1") -> JobDocument:
     """The job as it is stored."""
     return (await get_job(services.store, TENANT, job_id)).document
 
 
-async def unfinished(services: EmbeddedServices) -> int:
+async def unfinished(services: Services) -> int:
     """Messages that the worker still has to settle."""
     depths = [await services.broker.depth(queue) for queue in WORKER_QUEUES]
     return sum(depth.ready + depth.unsettled for depth in depths)
 
 
-async def worked(services: EmbeddedServices) -> None:
+async def worked(services: Services) -> None:
     """Runs a worker in this process until nothing is left for it."""
     worker = Worker(services)
     running = asyncio.create_task(worker.run())

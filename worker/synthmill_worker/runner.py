@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from synthmill.errors import StorageFull, SynthmillError
 from synthmill.ports.broker import Consumption, Delivery, Message, Queue, Settlement
 from synthmill.services import Services
-from synthmill_worker.handlers.dead_letter import handle_dead_job, handle_dead_request
+from synthmill_worker.handlers.dead_letter import handle_dead_export, handle_dead_job, handle_dead_request
+from synthmill_worker.handlers.export import handle_export
 from synthmill_worker.handlers.job import handle_job
 from synthmill_worker.handlers.words import Handled, Undecodable
 from synthmill_worker.upkeep import keep_up
@@ -21,6 +22,7 @@ MAX_STARTS = 3
 """A message is given up on its third delivery that began (design §6)."""
 
 DRAIN_SECONDS = 20.0
+_EXPORTS_AT_A_TIME = 2  # each holds two parts of an upload in memory
 _FIRST_DELAY_SECONDS = 0.5
 _LAST_DELAY_SECONDS = 10.0
 _FULL_DISK_SECONDS = 30.0  # somebody has to free space first
@@ -189,8 +191,10 @@ class Worker:
         self._stopping = asyncio.Event()
         self._lanes = [
             Lane(services, Queue.JOBS, handle_job, jobs_at_a_time),
+            Lane(services, Queue.EXPORTS, handle_export, _EXPORTS_AT_A_TIME),
             Lane(services, Queue.JOBS_DEAD, handle_dead_job, 1),
             Lane(services, Queue.GENERATION_DEAD, handle_dead_request, 1),
+            Lane(services, Queue.EXPORTS_DEAD, handle_dead_export, 1),
         ]
 
     def stop(self) -> None:

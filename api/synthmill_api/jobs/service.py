@@ -50,7 +50,7 @@ async def create(services: Services, config: ApiConfig, creation: Creation) -> J
     order = await _order(services, config, creation, job_id)
     await services.broker.depth(Queue.JOBS)  # a broker that is down is told before anything is stored
     try:
-        document = await submit(services, order)
+        document = await submit(services, order, by="api")
     except UserError:
         await _refuse_other_request(services, creation, job_id)  # it came first while we were at it
         raise
@@ -143,6 +143,6 @@ async def resume(services: Services, tenant: str, job_id: str) -> JobDocument:
     """The job, going on; a 409 when there is nothing to go on with."""
     document, status = await counted(services, tenant, job_id)
     try:
-        return await rounds.resume(services, document, status)
+        return await rounds.resume(services, document, status, by="api")
     except UserError as error:
         raise Refused(Code.JOB_STATE, str(error)) from error

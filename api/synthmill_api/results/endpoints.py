@@ -1,7 +1,5 @@
 """`/v1/jobs/{job_id}/…`: records, rejects, events, export."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import Path, Query
@@ -18,6 +16,7 @@ from synthmill_api.errors import Code
 from synthmill_api.jobs import service as job_service
 from synthmill_api.jobs.endpoints import JobIdHere
 from synthmill_api.kit.pages import Listing, PagingHere
+from synthmill_api.kit.streams import begun
 from synthmill_api.results import service
 from synthmill_api.results.fields import FILTER
 from synthmill_api.results.service import Search, Story
@@ -141,19 +140,6 @@ async def export_records(
     """Stream all records of a job; an export that breaks off ends the connection, never the text alone."""
     job = await job_service.get(services, caller.tenant, job_id)
     form = Form(format_, compression)
-    begun = await _begun(file_stream(services.store, job, form).chunks())
+    chunks = await begun(file_stream(services.store, job, form).chunks())
     name = f'attachment; filename="{form.file_name(job.dataset)}"'
-    return StreamingResponse(begun, media_type=form.media_type, headers={"Content-Disposition": name})
-
-
-async def _begun(chunks: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
-    """The same chunks, the first one read: a store that is down is told by the status, not by a broken stream."""
-    first = await anext(chunks, b"")
-
-    async def whole() -> AsyncIterator[bytes]:
-        async with aclosing(chunks):  # also when the client leaves
-            yield first
-            async for chunk in chunks:
-                yield chunk
-
-    return whole()
+    return StreamingResponse(chunks, media_type=form.media_type, headers={"Content-Disposition": name})

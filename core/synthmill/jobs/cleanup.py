@@ -1,6 +1,7 @@
 """Deletes a job's temporary files once nothing can need them again (design law 5)."""
 
 from synthmill.jobs.documents import Changes, change_job, get_job
+from synthmill.jobs.files import input_prefix
 from synthmill.services import Services
 from synthmill_schemas.job import JobDocument
 
@@ -10,7 +11,7 @@ async def delete_temporary_files(services: Services, tenant: str, job_id: str) -
     job = (await get_job(services.store, tenant, job_id)).document
     if not inputs_are_seeds(job):
         return 0
-    deleted = await services.objects.delete_prefix(f"tmp/{job_id}/input/")
+    deleted = await services.objects.delete_prefix(input_prefix(tenant, job_id))
     await change_job(services.store, tenant, job_id, _mark)
     return deleted
 

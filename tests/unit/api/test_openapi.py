@@ -57,7 +57,10 @@ async def things_of(api: Api, owner: httpx.AsyncClient) -> dict[str, str]:
     job = (await owner.post("/v1/jobs", json=body)).json()["id"]
     await worked(api.services)
     await store_slots(api.services, accepted(job, 0))
-    return {"source_id": source, "name": name, "version": "1", "job_id": job, "record_id": f"{job}-0"}
+    export = (await owner.post(f"/v1/jobs/{job}/exports", json={})).json()["id"]
+    await worked(api.services)
+    ids = {"source_id": source, "job_id": job, "record_id": f"{job}-0", "export_id": export}
+    return {"name": name, "version": "1", **ids}
 
 
 def sent(client: httpx.AsyncClient, route: Route, things: dict[str, str]) -> httpx.Request:
@@ -101,7 +104,7 @@ async def test_a_key_without_the_routes_scope_gets_nowhere(api: Api, client: htt
 
 @each_route
 async def test_without_a_key_nothing_is_told(api: Api, route: Route) -> None:
-    things = {"source_id": "x", "name": "x", "version": "1", "job_id": "x", "record_id": "x"}
+    things = dict.fromkeys(("source_id", "name", "version", "job_id", "record_id", "export_id"), "x")
     async with api.anonymous() as anyone:
         problem(await anyone.send(sent(anyone, route, things)), 401, "unauthenticated")
 

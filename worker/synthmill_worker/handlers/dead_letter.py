@@ -1,6 +1,7 @@
 """Dead letters: each is kept whole as a document, and what waited for it learns that it will not come.
 
-A job whose planning was given up fails; the slots of a request that was given up are parked. Both with the evidence.
+A job whose planning was given up fails, and so does an export; the slots of a request that was given up are parked.
+All with the evidence.
 """
 
 import base64
@@ -11,11 +12,13 @@ from pydantic import ValidationError
 
 from synthmill.jobs.documents import find_job
 from synthmill.jobs.events import say
+from synthmill.jobs.export.writing import fail_export
 from synthmill.ports.broker import EVIDENCE_PREFIX, ORIGINAL_QUEUE_HEADER, STARTED_HEADER, Message, Queue
 from synthmill.ports.records import Collection, Place, Write, WriteMode
 from synthmill.services import Services
 from synthmill_schemas.dead_letter import DeadLetterDocument
 from synthmill_schemas.event import Level
+from synthmill_schemas.file_export import ExportMessage
 from synthmill_schemas.generation import GenerationRequest, RequestSlot
 from synthmill_schemas.ids import record_id
 from synthmill_schemas.job import JobMessage
@@ -23,9 +26,15 @@ from synthmill_schemas.slot import RejectClass, SlotDocument, SlotState
 from synthmill_worker.handlers.job import fail_job
 from synthmill_worker.handlers.words import Handled
 
-M = TypeVar("M", JobMessage, GenerationRequest)
+M = TypeVar("M", JobMessage, GenerationRequest, ExportMessage)
+Content = JobMessage | GenerationRequest | ExportMessage
 
 _NO_REASON = "given up by the broker"
+_QUEUES: dict[Queue, Literal["jobs", "generation", "exports"]] = {
+    Queue.JOBS: "jobs",
+    Queue.GENERATION: "generation",
+    Queue.EXPORTS: "exports",
+}
 
 
 async def handle_dead_job(services: Services, message: Message) -> Handled:
@@ -51,6 +60,17 @@ async def handle_dead_request(services: Services, message: Message) -> Handled:
         found = await find_job(services.store, request.tenant, request.job_id)
         if found is not None and found.document.round == request.round:
             await _park(services, request, letter)
+    return Handled.DRAINED
+
+
+async def handle_dead_export(services: Services, message: Message) -> Handled:
+    """Keeps the message and fails the export that it ordered, if that still waits for it."""
+    ordered = _parsed(ExportMessage, message)
+    letter = _letter(services, Queue.EXPORTS, message, ordered)
+    await _keep(services, letter)
+    if ordered is not None:
+        reason = f"writing it was given up: {letter.reason}; ask for it again, or replay {letter.report_id}"
+        await fail_export(services, ordered.tenant, ordered.export_id, reason)
     return Handled.DRAINED
 
 
@@ -103,9 +123,7 @@ async def _keep(services: Services, letter: DeadLetterDocument) -> None:
     )
 
 
-def _letter(
-    services: Services, queue: Queue, message: Message, content: JobMessage | GenerationRequest | None
-) -> DeadLetterDocument:
+def _letter(services: Services, queue: Queue, message: Message, content: Content | None) -> DeadLetterDocument:
     evidence = {
         name.removeprefix(EVIDENCE_PREFIX): told
         for name, told in message.headers.items()
@@ -117,10 +135,10 @@ def _letter(
     return DeadLetterDocument(
         tenant=content.tenant if content else services.settings.tenant,
         report_id=f"dead-{queue}-{message.message_id}",
-        queue="jobs" if queue is Queue.JOBS else "generation",
+        queue=_QUEUES[queue],
         message_id=message.message_id,
         job_id=content.job_id if content else None,
-        round=content.round if content else None,
+        round=None if content is None or isinstance(content, ExportMessage) else content.round,
         reason=evidence.get("reason", _NO_REASON),
         starts=int(starts) if starts.isdigit() else None,
         evidence=evidence,

@@ -11,6 +11,7 @@ class Handled(StrEnum):
     PLANNED = "planned"  # all requests of the round are out
     FAILED = "failed"  # the job cannot be worked on, and says why
     STALE = "stale"  # of another round, or of a job that is not running or not there
+    EXPORTED = "exported"  # the file can be fetched
     DONE_BEFORE = "done before"
     DRAINED = "drained"  # a dead letter is a document now
 
