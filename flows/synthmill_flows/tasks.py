@@ -68,7 +68,7 @@ async def stage_job(tenant: str, job_id: str, recipe: str | None, inputs: list[s
 @task(persist_result=True, result_serializer="json", cache_policy=INPUTS + RUN_ID)
 async def publish_job(tenant: str, job_id: str) -> str:
     """Sends the job's message unless that is done; returns after the broker's confirm."""
-    return (await publish(services(), tenant, job_id)).state.value
+    return (await publish(services(), tenant, job_id, by="flow")).state.value
 
 
 @patient

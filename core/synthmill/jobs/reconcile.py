@@ -71,7 +71,7 @@ async def _send_again(services: Services, job: JobDocument) -> None:
     if job.state is JobState.PUBLISHED:
         await send(services, job)  # the same message id: a worker that has it drops this one
     else:
-        await publish(services, job.tenant, job.job_id)
+        await publish(services, job.tenant, job.job_id, by="reconcile")
     seconds = services.settings.job.resend_seconds
     text = f"job {job.job_id} round {job.round} was {job.state} and not planned for {seconds:.0f} s: sent again"
     await say(

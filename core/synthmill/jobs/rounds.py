@@ -4,6 +4,7 @@ from typing import Literal
 
 from synthmill.errors import UserError
 from synthmill.jobs.documents import Changes, change_job
+from synthmill.jobs.events import Service
 from synthmill.jobs.status import Status
 from synthmill.jobs.submit import publish
 from synthmill.services import Services
@@ -23,18 +24,18 @@ def attempts_allowed(target: Target, *, candidates: int, open_slots: int) -> int
 async def top_up(services: Services, job: JobDocument, status: Status) -> JobDocument:
     """Another round over the slots that another try can mend; the caller has seen that the caps allow it."""
     attempts = attempts_allowed(job.recipe.target, candidates=status.candidates, open_slots=status.mendable)
-    return await _raise_round(services, job, "mendable", attempts)
+    return await _raise_round(services, job, "mendable", attempts, by="flow")
 
 
 async def republish(services: Services, job: JobDocument) -> JobDocument:
     """The same scope once more, for a round whose requests are gone from the queue without an outcome."""
-    return await _raise_round(services, job, job.round_scope, job.max_attempts)
+    return await _raise_round(services, job, job.round_scope, job.max_attempts, by="flow")
 
 
-async def resume(services: Services, job: JobDocument, status: Status) -> JobDocument:
+async def resume(services: Services, job: JobDocument, status: Status, *, by: Service = "cli") -> JobDocument:
     """Lets a job that stopped go on; one that runs is left as it is, its requests are still in the queue."""
     if job.state in RUNNING_STATES or job.state in (JobState.CREATED, JobState.COMPLETED):
-        return await publish(services, job.tenant, job.job_id)
+        return await publish(services, job.tenant, job.job_id, by=by)
     if job.state not in RESUMABLE_STATES:
         raise UserError(f"job {job.job_id} is {job.state}; there is nothing to resume")
     unplanned = any(source.seed_set is None for source in job.sources)
@@ -47,10 +48,12 @@ async def resume(services: Services, job: JobDocument, status: Status) -> JobDoc
             f"job {job.job_id} has used {status.candidates} of max_candidates {job.recipe.target.max_candidates}; "
             "raise it in the recipe and start a new job"
         )
-    return await _raise_round(services, job, "all", attempts)
+    return await _raise_round(services, job, "all", attempts, by=by)
 
 
-async def _raise_round(services: Services, job: JobDocument, scope: Scope, attempts: int) -> JobDocument:
+async def _raise_round(
+    services: Services, job: JobDocument, scope: Scope, attempts: int, *, by: Service
+) -> JobDocument:
     def decide(current: JobDocument) -> Changes | None:
         if current.round != job.round or current.state is not job.state:
             return None  # somebody else decided meanwhile; theirs holds
@@ -64,4 +67,4 @@ async def _raise_round(services: Services, job: JobDocument, scope: Scope, attem
         }
 
     await change_job(services.store, job.tenant, job.job_id, decide)
-    return await publish(services, job.tenant, job.job_id)
+    return await publish(services, job.tenant, job.job_id, by=by)

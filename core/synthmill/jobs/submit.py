@@ -6,7 +6,8 @@ API, flow and command line call this; whoever finds a step done goes on with the
 from synthmill import tracing
 from synthmill.errors import UserError, VersionConflict
 from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job, trace_of
-from synthmill.jobs.events import say
+from synthmill.jobs.events import Service, say
+from synthmill.jobs.files import input_prefix
 from synthmill.jobs.order import InputFile, JobOrder
 from synthmill.jobs.tenants import tenant_note
 from synthmill.ports.broker import Message, Queue
@@ -16,10 +17,10 @@ from synthmill_schemas.ids import job_message_id
 from synthmill_schemas.job import JobDocument, JobMessage, JobState, Source
 
 
-async def submit(services: Services, order: JobOrder) -> JobDocument:
-    """Stages and publishes; returns when the broker has confirmed the job message."""
+async def submit(services: Services, order: JobOrder, *, by: Service = "cli") -> JobDocument:
+    """Stages and publishes; returns when the broker has confirmed the job message. `by`: who says so in the events."""
     await stage(services, order)
-    return await publish(services, order.tenant, order.job_id)
+    return await publish(services, order.tenant, order.job_id, by=by)
 
 
 async def stage(services: Services, order: JobOrder) -> JobDocument:
@@ -44,7 +45,7 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
     return _same(stored.document, order)
 
 
-async def publish(services: Services, tenant: str, job_id: str) -> JobDocument:
+async def publish(services: Services, tenant: str, job_id: str, *, by: Service = "cli") -> JobDocument:
     """Sends the message of the job's current round if nobody has; returns the job as it is then."""
     while True:
         job = await get_job(services.store, tenant, job_id)
@@ -54,7 +55,7 @@ async def publish(services: Services, tenant: str, job_id: str) -> JobDocument:
                     await swap_job(services.store, job, {"state": JobState.PUBLISHING})
                 case JobState.PUBLISHING:
                     await send(services, job.document)
-                    await _mark_published(services, job)
+                    await _mark_published(services, job, by)
                 case _:
                     return job.document
         except VersionConflict:
@@ -69,12 +70,12 @@ async def send(services: Services, job: JobDocument) -> None:
     await services.broker.publish(Queue.JOBS, [Message(message_id, body.encode(), {tracing.HEADER: trace})])
 
 
-async def _mark_published(services: Services, job: VersionedJob) -> None:
+async def _mark_published(services: Services, job: VersionedJob, by: Service) -> None:
     # A fast worker may have planned the round already: then the swap conflicts and the caller reads again.
     document = (await swap_job(services.store, job, {"state": JobState.PUBLISHED})).document
     await say(
         services.store,
-        "cli",
+        by,
         "job.published",
         f"job {document.job_id} round {document.round} published",
         tenant=document.tenant,
@@ -85,7 +86,7 @@ async def _mark_published(services: Services, job: VersionedJob) -> None:
 
 async def _put(services: Services, order: JobOrder, number: int, file: InputFile) -> Source:
     content = "" if file.sha256 is None else f"-{file.sha256}"
-    object_key = f"tmp/{order.job_id}/input/{number}{content}"
+    object_key = f"{input_prefix(order.tenant, order.job_id)}{number}{content}"
     stored = await services.objects.put(object_key, file.read(), sha256=file.sha256)
     if stored.sha256 is None:
         raise UserError(f"the object store gave no checksum for {file.name}")

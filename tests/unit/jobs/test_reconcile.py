@@ -78,7 +78,7 @@ async def test_a_finished_round_that_nobody_watches_is_closed(services: Embedded
 
 
 async def test_files_without_a_job_go(services: EmbeddedServices) -> None:
-    await services.objects.put("tmp/nobody/input/0", rows())
+    await services.objects.put("tmp/nobody/input/default/0", rows())
     assert await sweep(services, [TENANT]) == 1
     assert await files(services) == []
 
@@ -96,7 +96,7 @@ async def test_an_old_upload_goes_and_a_fresh_one_beside_it_stays(services: Embe
 async def test_files_of_a_job_that_still_needs_them_stay(services: EmbeddedServices, order: Order) -> None:
     await staged(services, order())
     assert await sweep(services, [TENANT]) == 0
-    assert await files(services) == [f"tmp/{JOB}/input/0"]
+    assert await files(services) == [f"tmp/{JOB}/input/default/0"]
 
 
 @pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.FAILED, JobState.COMPLETED])

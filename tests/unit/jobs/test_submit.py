@@ -80,8 +80,8 @@ async def test_inputs_lie_under_the_jobs_own_prefix_with_their_checksum(
     assert [source.key for source in job.sources] == ["rows.csv", "rows.csv#2"]
     assert {source.sha256 for source in job.sources} == {hashlib.sha256(path.read_bytes()).hexdigest()}
     assert [item.key async for item in services.objects.list("tmp/job-1/")] == [
-        "tmp/job-1/input/0",
-        "tmp/job-1/input/1",
+        "tmp/job-1/input/default/0",
+        "tmp/job-1/input/default/1",
     ]
 
 
