@@ -27,8 +27,11 @@ pub struct Target {
     key: Option<String>,
 }
 
+/// What the gateway wants from whoever calls it; no other address is ever told.
+const GATEWAY_TOKEN: &str = "SYNTHMILL_GATEWAY__TOKEN";
+
 impl Target {
-    /// The target of `model`, its key read by `variable`.
+    /// The target of `model`, its key read by `variable`. The gateway gets its own token where no key is named.
     ///
     /// # Errors
     /// Says which variable is missing and what to do.
@@ -37,10 +40,11 @@ impl Target {
         gateway: &str,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
+        let read = |name: &str| variable(name).map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
         let key = match &model.api_key_env {
+            None if model.base_url.is_none() => read(GATEWAY_TOKEN),
             None => None,
-            Some(name) => match variable(name).map(|key| key.trim().to_owned()).filter(|key| !key.is_empty())
-            {
+            Some(name) => match read(name) {
                 Some(key) => Some(key),
                 None => {
                     return Err(format!(
@@ -263,5 +267,16 @@ mod tests {
         let target = Target::of(&model, "http://g/v1/", |_| Some("k".to_owned())).unwrap();
         assert_eq!(target.base_url, "http://g/v1");
         assert!(Target::of(&model, "http://g/v1", |_| None).err().unwrap().contains("MY_KEY"));
+    }
+
+    #[test]
+    fn the_gateways_token_goes_to_the_gateway_alone() {
+        let token = |name: &str| (name == "SYNTHMILL_GATEWAY__TOKEN").then(|| "t".to_owned());
+        let key = |model: serde_json::Value| {
+            let model: RequestModel = serde_json::from_value(model).unwrap();
+            Target::of(&model, "http://g/v1", token).unwrap().key
+        };
+        assert_eq!(key(json!({"route": "r"})).as_deref(), Some("t"));
+        assert_eq!(key(json!({"route": "r", "base_url": "http://elsewhere/v1"})), None);
     }
 }

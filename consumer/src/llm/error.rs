@@ -38,6 +38,8 @@ pub struct CallError {
     pub after: Option<Duration>,
 }
 
+/// Codes by which the gateway of this project speaks for itself rather than for a provider.
+const GATEWAY_CODES: [&str; 4] = ["daily_limit", "invalid_token", "missing_key", "provider_key"];
 const LONGEST_MESSAGE: usize = 300;
 const LONGEST_RAW: usize = 20_000;
 
@@ -137,6 +139,10 @@ fn kind_of(status: u16, said: &Said) -> Kind {
 
 fn advice(status: u16, kind: Kind, said: &Said) -> &'static str {
     match (kind, status) {
+        // our gateway's own words say what is to be mended there
+        (Kind::Blocked, _) if GATEWAY_CODES.iter().any(|code| said.code.contains(code)) => {
+            ": mend that at the gateway, then resume the job"
+        }
         (Kind::Blocked, 401 | 403) => {
             ": check the key in the variable that model.api_key_env names, then resume the job"
         }
@@ -199,6 +205,11 @@ mod tests {
             "http://h/v1 answered 401 (bad key): check the key in the variable that model.api_key_env names, \
              then resume the job"
         );
+        let spent =
+            json!({"error": {"message": "$5 a day", "code": "daily_limit", "type": "insufficient_quota"}});
+        let error = of_answer(402, spent.to_string().as_bytes(), None, "h");
+        assert_eq!(error.reason, "h answered 402 ($5 a day): mend that at the gateway, then resume the job");
+        assert_eq!(error.kind, Kind::Blocked);
         let long = of_answer(500, "x".repeat(50_000).as_bytes(), None, "h");
         assert!(long.reason.len() < 400 && long.raw.is_some_and(|raw| raw.len() == 20_000));
     }
