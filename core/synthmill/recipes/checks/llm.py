@@ -3,24 +3,13 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from synthmill.recipes.checks.parameters import parameter_faults
 from synthmill.recipes.draft import Draft
 from synthmill.recipes.errors import Found
 from synthmill.recipes.graph import Node, path_to_llm
 from synthmill.recipes.schemas import prepare_schema
 from synthmill.recipes.templates import inspect
 from synthmill_schemas.recipe import LlmColumn, Model
-
-OURS = {
-    "messages": "The prompt column and model.system make them.",
-    "model": "Use model.route.",
-    "stream": "Answers are not streamed.",
-    "stream_options": "Answers are not streamed.",
-    "n": "Use batch for several records per call.",
-    "seed": "Use the recipe's seed; each call's seed is made from it.",
-    "api_key": "Name a variable in model.api_key_env; a recipe is stored in clear.",
-    "response_format": "It is made from the columns' schemas.",
-}
-"""Keys of the call that synthmill fills in itself."""
 
 
 def faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
@@ -37,9 +26,7 @@ def faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
 
 
 def _model_faults(model: Model, draft: Draft) -> Iterator[Found]:
-    for key in model.parameters:
-        if key in OURS:
-            yield Found(("model", "parameters", key), f"{key!r} is set by synthmill", f"Remove it. {OURS[key]}")
+    yield from parameter_faults(model)
     if model.base_url is not None:
         yield from _url_faults(model.base_url)
     if model.system is not None:
