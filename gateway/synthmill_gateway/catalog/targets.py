@@ -65,7 +65,8 @@ class Catalog:
         close = get_close_matches(name, self._targets, n=1)
         listed = ", ".join(list(self._targets)[:_MOST_LISTED])
         more = ", …" if len(self._targets) > _MOST_LISTED else ""
-        return f"did you mean {close[0]!r}? " * bool(close) + f"names: {listed}{more}"
+        guess = f"did you mean {close[0]!r}? " if close else ""
+        return f"{guess}names: {listed}{more}"
 
 
 def catalog_of(file: GatewayFile, environment: Mapping[str, str] = os.environ) -> Catalog:
