@@ -4,12 +4,13 @@ Stopping takes three steps: stop taking deliveries, wait for what is in hand, ab
 """
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-from synthmill.errors import StorageFull, SynthmillError
+from synthmill.errors import Retriable, StorageFull, SynthmillError
 from synthmill.ports.broker import Consumption, Delivery, Message, Queue, Settlement
 from synthmill.services import Services
 from synthmill_worker.handlers.dead_letter import handle_dead_export, handle_dead_job, handle_dead_request
@@ -130,13 +131,29 @@ class Lane:
 
     async def _serve(self, consumption: Consumption, delivery: Delivery) -> None:
         """The one place where a delivery is settled."""
-        starts = await consumption.started(delivery)
+        starts = await self._begun(consumption, delivery)
+        if starts is None:
+            return
         verdict = self._possible(await self._verdict(delivery, starts))
         await consumption.settle(
             delivery, verdict.settlement, delay_seconds=verdict.delay_seconds, evidence=verdict.evidence
         )
         if verdict.settlement in (Settlement.ACK, Settlement.DEAD_LETTER):
             self._failures.pop(delivery.message.message_id, None)
+
+    async def _begun(self, consumption: Consumption, delivery: Delivery) -> int | None:
+        """How often handling began; waits while that cannot be noted. None: stopped meanwhile, the broker keeps it."""
+        for failures in itertools.count(1):
+            try:
+                return await consumption.started(delivery)
+            except Retriable as error:
+                seconds = full_jitter(failures)
+                message_id = delivery.message.message_id
+                logger.warning("message %s on %s waits %.1f s to begin: %s", message_id, self.queue, seconds, error)
+            await asyncio.sleep(seconds)
+            if self._stopped:
+                break
+        return None
 
     async def _verdict(self, delivery: Delivery, starts: int) -> Verdict:
         message = delivery.message

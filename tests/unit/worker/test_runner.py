@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from synthmill.embedded import EmbeddedServices, open_embedded
+from synthmill.embedded.consumption import SqliteConsumption
 from synthmill.errors import InputUnusable, StorageFull, StoreUnavailable, VersionConflict
 from synthmill.jobs.lease import LeaseTaken
 from synthmill.ports.broker import EVIDENCE_PREFIX, Delivery, Message, Queue, Settlement
@@ -102,6 +103,43 @@ async def test_handled_messages_are_gone(services: EmbeddedServices) -> None:
     await serve(services, script, "a", "b", "c", "d")
     assert sorted(script.seen) == ["a", "b", "c", "d"]
     assert await dead_letters(services) == {}
+
+
+async def test_a_message_waits_while_its_beginning_cannot_be_noted(
+    services: EmbeddedServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outage = [StoreUnavailable("away")] * 5
+    begin = SqliteConsumption.started
+
+    async def started(consumption: SqliteConsumption, delivery: Delivery) -> int:
+        if outage:
+            raise outage.pop()
+        return await begin(consumption, delivery)
+
+    monkeypatch.setattr(SqliteConsumption, "started", started)
+    script = Script()
+    await serve(services, script, "a")
+    assert (script.seen, outage) == (["a"], [])
+
+
+async def test_a_message_that_never_began_stays_with_the_broker_when_the_worker_stops(
+    services: EmbeddedServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def started(*_: object) -> int:
+        asked.set()
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(SqliteConsumption, "started", started)
+    await services.broker.publish(Queue.JOBS, [Message("a", b"{}")])
+    lane = Lane(services, Queue.JOBS, Script(), prefetch=2)
+    running = asyncio.create_task(lane.run())
+    await asked.wait()
+    lane.stop_taking()
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        await running
+    await depth_is(services.broker, Queue.JOBS, lambda depth: (depth.ready, depth.unsettled) == (1, 0))
 
 
 async def test_an_unexpected_error_is_tried_again_and_given_up_on_the_third_start_with_evidence(
