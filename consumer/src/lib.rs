@@ -25,6 +25,7 @@ pub mod config;
 pub mod contract;
 pub mod desk;
 pub mod documents;
+pub mod elastic;
 pub mod health;
 pub mod ids;
 pub mod jobs;
