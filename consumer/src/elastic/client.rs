@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::condition::{Complaint, Condition, Trouble};
 use super::reasons;
-use super::settings::ElasticSettings;
+use crate::config::ElasticSettings;
 use crate::llm::backoff::Backoff;
 use crate::shutdown::Shutdown;
 use crate::store::StoreGone;
@@ -57,9 +57,8 @@ impl Client {
     /// # Errors
     /// When the address or the certificates cannot be read.
     pub fn new(settings: &ElasticSettings, condition: Condition, shutdown: Shutdown) -> Result<Self, String> {
-        let shown = text::without_user(&settings.url);
-        let base = Url::parse(&format!("{}/", settings.url.trim_end_matches('/')))
-            .map_err(|error| format!("{shown} is not an address: {error}"))?;
+        let base = Url::parse(&format!("{}/", settings.url.reveal().trim_end_matches('/')))
+            .map_err(|error| format!("{:?} is not an address: {error}", settings.url))?;
         let http = built(settings)?;
         let (outage, probing) = (Mutex::default(), tokio::sync::Mutex::default());
         Ok(Self { http, base, condition, shutdown, outage, probing })
@@ -180,7 +179,7 @@ fn headers(settings: &ElasticSettings) -> Result<HeaderMap, String> {
     // bulks are taken under this name too
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(key) = &settings.api_key {
-        let mut value = HeaderValue::from_str(&format!("ApiKey {}", key.told()))
+        let mut value = HeaderValue::from_str(&format!("ApiKey {}", key.reveal()))
             .map_err(|_| "the API key of the record store holds characters no header can carry".to_owned())?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);

@@ -132,9 +132,11 @@ impl ElasticJobs {
         loop {
             let at = Instant::now();
             let Some(found) = self.0.far.read(&target, &[]).await? else { return Ok(Blocking::Known) };
-            let Some(mut known) = found.read::<Job>().filter(|known| known.runs(round)) else {
+            let Some(mut known) = found.read::<Job>() else { return Ok(Blocking::Known) };
+            self.view(tenant, job).keep(Look { at, job: Some(known.clone()) });
+            if !known.runs(round) {
                 return Ok(Blocking::Known);
-            };
+            }
             let Some(body) = found.read::<Fields>().and_then(|fields| blocked(fields, reason)) else {
                 return Ok(Blocking::Known);
             };

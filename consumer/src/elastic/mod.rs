@@ -26,13 +26,13 @@ mod prepared;
 mod reads;
 mod reasons;
 mod registry;
-mod settings;
 mod starts;
 mod store;
 mod writes;
 
 use std::sync::Arc;
 
+use crate::config::ElasticSettings;
 use crate::health::Health;
 use crate::shutdown::Shutdown;
 use batching::Queue;
@@ -43,7 +43,6 @@ use names::Names;
 
 pub use jobs::ElasticJobs;
 pub use prepared::Prepared;
-pub use settings::{ElasticSettings, Secret};
 pub use starts::ElasticStarts;
 pub use store::ElasticStore;
 

@@ -21,6 +21,11 @@ fn read(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// A valid example.
+pub fn example(contract: &str, case: &str) -> Value {
+    read(&examples().join(contract).join("v1/valid").join(format!("{case}.json")))
+}
+
 /// The examples of a contract, with their case's name; there must be some.
 fn cases(contract: &str, kind: &str) -> Vec<(String, Value)> {
     let folder = examples().join(contract).join("v1").join(kind);

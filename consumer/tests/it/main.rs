@@ -1,9 +1,11 @@
 //! Drives the built program over its standard streams against a scripted provider. One binary, many cases.
 
 mod contracts;
+mod elastic;
 mod ladder;
 mod lifecycle;
 mod monitoring;
+mod place;
 mod providers;
 mod stdio;
 mod support;
