@@ -4,6 +4,8 @@
 - `runner`      decode → handle → settle, every delivery settled in one place
 - `handlers/`   one module a message: `job` plans a round, `export` writes a file, `dead_letter` parks what
                 nobody could work on
+- `followed`    looks after the rounds planned here until they end
+- `metrics`     what is counted
 - `upkeep`      reconciles beside the queues
 - `seeding`     stores the seeds of a job's sources, each source under a deterministic id
 - `contracts`   what a recipe demands of the columns it reads

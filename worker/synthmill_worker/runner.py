@@ -7,22 +7,32 @@ import asyncio
 import itertools
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from synthmill import logs, tracing
 from synthmill.errors import Retriable, StorageFull, SynthmillError
+from synthmill.jobs.lease import LeaseLost
+from synthmill.monitoring.ports import port_questions
+from synthmill.monitoring.readiness import NotReady, Question
+from synthmill.monitoring.server import monitored
 from synthmill.ports.broker import Consumption, Delivery, Message, Queue, Settlement
 from synthmill.services import Services
+from synthmill_worker import metrics
+from synthmill_worker.followed import Followed
 from synthmill_worker.handlers.dead_letter import handle_dead_export, handle_dead_job, handle_dead_request
 from synthmill_worker.handlers.export import handle_export
-from synthmill_worker.handlers.job import handle_job
+from synthmill_worker.handlers.job import decode, handle_job
 from synthmill_worker.handlers.words import Handled, Undecodable
 from synthmill_worker.upkeep import keep_up
 
 MAX_STARTS = 3
 """A message is given up on its third delivery that began (design §6)."""
 
-DRAIN_SECONDS = 20.0
+DRAIN_SECONDS = 15.0
+"""What ends by itself may; the rest of the promised 25 s is for handing over what does not."""
+
 _EXPORTS_AT_A_TIME = 2  # each holds two parts of an upload in memory
 _FIRST_DELAY_SECONDS = 0.5
 _LAST_DELAY_SECONDS = 10.0
@@ -42,6 +52,12 @@ class Verdict:
     settlement: Settlement
     delay_seconds: float = 0.0
     evidence: Mapping[str, str] = field(default_factory=dict)
+    handled: Handled | None = None
+
+    @property
+    def outcome(self) -> str:
+        """One of a few words: what became of the message, or how it was settled when nothing did."""
+        return (self.handled or self.settlement).value.replace(" ", "_")
 
 
 def judge(error: Exception, failures: int) -> Verdict:
@@ -129,15 +145,30 @@ class Lane:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
+    @property
+    def consuming(self) -> bool:
+        """Whether messages come as soon as there are any."""
+        return self._consumption is not None and self._consumption.consuming
+
     async def _serve(self, consumption: Consumption, delivery: Delivery) -> None:
+        """Handles a delivery; what is logged meanwhile carries its ids."""
+        message = delivery.message
+        trace = tracing.parse(message.headers.get(tracing.HEADER))
+        with tracing.following(trace), logs.bound(message_id=message.message_id):
+            starts = await self._begun(consumption, delivery)
+            if starts is not None:
+                await self._handle(consumption, delivery, starts)
+
+    async def _handle(self, consumption: Consumption, delivery: Delivery, starts: int) -> None:
         """The one place where a delivery is settled."""
-        starts = await self._begun(consumption, delivery)
-        if starts is None:
-            return
-        verdict = self._possible(await self._verdict(delivery, starts))
-        await consumption.settle(
-            delivery, verdict.settlement, delay_seconds=verdict.delay_seconds, evidence=verdict.evidence
-        )
+        queue, began = self.queue.value, time.monotonic()
+        with metrics.IN_HAND.held(queue=queue):
+            verdict = self._possible(await self._verdict(consumption, delivery, starts))
+            await consumption.settle(
+                delivery, verdict.settlement, delay_seconds=verdict.delay_seconds, evidence=verdict.evidence
+            )
+        metrics.HANDLING.observe(time.monotonic() - began, queue=queue)
+        metrics.MESSAGES.add(queue=queue, outcome=verdict.outcome)
         if verdict.settlement in (Settlement.ACK, Settlement.DEAD_LETTER):
             self._failures.pop(delivery.message.message_id, None)
 
@@ -155,16 +186,21 @@ class Lane:
                 break
         return None
 
-    async def _verdict(self, delivery: Delivery, starts: int) -> Verdict:
+    async def _verdict(self, consumption: Consumption, delivery: Delivery, starts: int) -> Verdict:
         message = delivery.message
         if starts >= MAX_STARTS and self.queue.has_dead:
             return self._give_up(message, starts)
         try:
             handled = await self.handler(self.services, message)
+        except asyncio.CancelledError:
+            # we are to stop: the message goes to another worker at once, and this beginning does not count
+            await consumption.settle(delivery, Settlement.RELEASE)
+            logger.info("message %s on %s is handed over", message.message_id, self.queue)
+            raise
         except Exception as error:  # noqa: BLE001 — whatever a handler raises is a verdict on its message
             return self._failed(message, error)
         logger.info("message %s on %s: %s", message.message_id, self.queue, handled)
-        return Verdict(Settlement.ACK)
+        return Verdict(Settlement.ACK, handled=handled)
 
     def _give_up(self, message: Message, starts: int) -> Verdict:
         _, last = self._failures.get(message.message_id, (0, "its process ended each time"))
@@ -179,6 +215,8 @@ class Lane:
         told = f"{type(error).__name__}: {error}"
         self._failures[message.message_id] = (before + 1, f"the last error was {told}")
         verdict = judge(error, before + 1)
+        if isinstance(error, LeaseLost):
+            metrics.LEASES_LOST.add()
         expected = isinstance(error, SynthmillError)
         logger.log(
             logging.WARNING if expected else logging.ERROR,
@@ -203,11 +241,13 @@ class Worker:
 
     def __init__(self, services: Services, *, drain_seconds: float = DRAIN_SECONDS) -> None:
         jobs_at_a_time = services.settings.worker.prefetch
+        services = replace(services, broker=metrics.MeasuredBroker(services.broker))
         self._services = services
+        self._followed = Followed(services)
         self._drain_seconds = drain_seconds
         self._stopping = asyncio.Event()
         self._lanes = [
-            Lane(services, Queue.JOBS, handle_job, jobs_at_a_time),
+            Lane(services, Queue.JOBS, self._plan, jobs_at_a_time),
             Lane(services, Queue.EXPORTS, handle_export, _EXPORTS_AT_A_TIME),
             Lane(services, Queue.JOBS_DEAD, handle_dead_job, 1),
             Lane(services, Queue.GENERATION_DEAD, handle_dead_request, 1),
@@ -218,8 +258,30 @@ class Worker:
         """Takes nothing more; `run` returns when what is in hand has ended, or was given back."""
         self._stopping.set()
 
+    @property
+    def parts(self) -> dict[str, Question]:
+        """What has to answer so that it can work: the servers, and the queues by sending deliveries."""
+        return {**port_questions(self._services), "queues": self._all_consuming}
+
     async def run(self) -> None:
         """Serves until `stop`, or until a lane cannot go on: its error is raised, the others end in order."""
+        async with monitored(self._services.settings.monitoring, self.parts):
+            await self._serve()
+
+    async def _all_consuming(self) -> None:
+        idle = [lane.queue.value for lane in self._lanes if not lane.consuming]
+        if idle:
+            raise NotReady(f"not consumed: {', '.join(idle)}")
+
+    async def _plan(self, services: Services, message: Message) -> Handled:
+        """Plans a round and follows it, also one that a worker planned which died before it said so."""
+        handled = await handle_job(services, message)
+        if handled in (Handled.PLANNED, Handled.DONE_BEFORE):
+            wanted = decode(message)
+            self._followed.add(wanted.tenant, wanted.job_id, wanted.round)
+        return handled
+
+    async def _serve(self) -> None:
         lanes = [asyncio.create_task(lane.run(), name=lane.queue) for lane in self._lanes]
         stopping = asyncio.create_task(self._stopping.wait())
         upkeep = asyncio.create_task(keep_up(self._services))
@@ -227,6 +289,7 @@ class Worker:
         stopping.cancel()
         upkeep.cancel()
         self._stop_taking()
+        await self._followed.close()
         await self._wait(lanes)
         await self._abort(lanes)
         if not upkeep.cancelled():

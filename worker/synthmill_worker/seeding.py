@@ -19,6 +19,7 @@ from synthmill.recipes import CompiledRecipe
 from synthmill.services import Services
 from synthmill_schemas.ids import seed_document_id
 from synthmill_schemas.job import RUNNING_STATES, JobDocument, Source
+from synthmill_worker import metrics
 from synthmill_worker.contracts import require_columns
 from synthmill_worker.demands import Demands
 from synthmill_worker.extract.extract import Extraction, extract
@@ -105,6 +106,8 @@ class _Seeding:
             while (chunk := await to_the_end(lambda: next(writes, None))) is not None:
                 tally.add(chunk[0])
                 await self._store(chunk[1])
+                metrics.SEEDS.add(len(chunk[0].seeds))
+                metrics.INPUT_REJECTS.add(len(chunk[0].rejects))
                 if time.monotonic() - told > _PROGRESS_SECONDS:
                     await self._report(tally, file.tell())
                     told = time.monotonic()

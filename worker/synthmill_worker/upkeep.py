@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from dataclasses import asdict
 
 from synthmill.errors import Retriable
 from synthmill.jobs.lease import new_owner
 from synthmill.jobs.reconcile import reconcile, take_turn
 from synthmill.services import Services
+from synthmill_worker import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +21,19 @@ async def keep_up(services: Services) -> None:
         await asyncio.sleep(period_seconds)
         try:
             if await take_turn(services, tenant, owner, 2 * period_seconds):
-                repairs = await reconcile(services)
-                logger.debug("reconciled: %s", repairs)
+                await _reconcile(services)
+            else:
+                metrics.QUEUE_MESSAGES.forget()
         except Retriable as error:
+            metrics.RECONCILE_RUNS.add(outcome="failed")
+            metrics.QUEUE_MESSAGES.forget()
             logger.warning("not reconciled: %s", error)
+
+
+async def _reconcile(services: Services) -> None:
+    await metrics.tell_queues(services.broker)
+    repairs = await reconcile(services)
+    metrics.RECONCILE_RUNS.add(outcome="done")
+    for kind, count in asdict(repairs).items():
+        metrics.REPAIRS.add(count, kind=kind)
+    logger.debug("reconciled: %s", repairs)

@@ -114,6 +114,11 @@ class SqliteConsumption:
         self._stopped = True
         self._changed.set()
 
+    @property
+    def consuming(self) -> bool:
+        """See the port."""
+        return not self._stopped
+
     def _settled(self, tag: str, settlement: Settlement) -> None:
         self._in_hand.pop(tag, None)
         self._changed.set()

@@ -1,9 +1,15 @@
-"""Follows a job until it rests: counts facts with back-off between polls, moves it on, notices a stall."""
+"""Follows a job until it rests: counts facts with back-off between polls, moves it on, notices a stall.
+
+Whoever shows progress follows a job closely. A worker follows the rounds that it planned at a pace that costs the
+record store little: it looks again after half the time that the rest should take, so that it looks often only near the
+end, and a round that has ended is noticed within two seconds however long it ran.
+"""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from synthmill.jobs.advance import advance
 from synthmill.jobs.documents import get_job
@@ -20,7 +26,57 @@ FIRST_POLL_SECONDS = 0.2
 LAST_POLL_SECONDS = 2.0
 _BACK_OFF = 1.3
 
+MIN_LOOK_SECONDS = 0.5
+MAX_LOOK_SECONDS = 10.0
+_STILL_LOOK_SECONDS = 2.0  # between looks at facts that stand still: their end cannot be reckoned
+
 OnStatus = Callable[[Status], Awaitable[None]]
+
+
+class Pace(Protocol):
+    """How long to wait before the next look."""
+
+    def seconds(self, status: Status) -> float:
+        """After this look."""
+
+
+class ClosePace:
+    """For a display: soon after each change, later while nothing happens."""
+
+    def __init__(self) -> None:
+        self._delay = FIRST_POLL_SECONDS
+        self._seen: tuple[int, ...] = ()
+
+    def seconds(self, status: Status) -> float:
+        """After this look."""
+        changed, self._seen = status.facts != self._seen, status.facts
+        self._delay = FIRST_POLL_SECONDS if changed else min(self._delay * _BACK_OFF, LAST_POLL_SECONDS)
+        return self._delay
+
+
+class RemotePace:
+    """For somebody who only has to notice the end: half the time that the rest should take by the last look's rate.
+
+    `crowd` is by how much longer everybody waits because there are many to look after.
+    """
+
+    def __init__(self, crowd: Callable[[], float] = lambda: 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._crowd = crowd
+        self._clock = clock
+        self._delay = MIN_LOOK_SECONDS
+        self._open: int | None = None
+        self._at = 0.0
+
+    def seconds(self, status: Status) -> float:
+        """After this look."""
+        at, open_ = self._clock(), status.open_in_round
+        if self._open is not None and open_ < self._open:
+            left = open_ * (at - self._at) / (self._open - open_)
+            self._delay = min(max(left / 2, MIN_LOOK_SECONDS), MAX_LOOK_SECONDS)
+        elif self._open is not None:
+            self._delay = min(self._delay * _BACK_OFF, _STILL_LOOK_SECONDS)
+        self._open, self._at = open_, at
+        return self._delay * self._crowd()
 
 
 @dataclass(slots=True)
@@ -41,20 +97,32 @@ class _Stall:
 
 async def track(services: Services, tenant: str, job_id: str, on_status: OnStatus) -> Status:
     """Returns the status at rest: completed, failed, blocked, paused or cancelled."""
-    stall, delay = _Stall(), FIRST_POLL_SECONDS
-    seen: tuple[int, ...] = ()
+    stall, pace = _Stall(), ClosePace()
     while True:
         status = await job_status(services.store, tenant, job_id)
         await on_status(status)
         if not status.running and status.state is not JobState.CREATED:
             return status
-        await advance(services, tenant, status)
-        if stall.seconds(status) > services.settings.job.stall_seconds:
-            await _stalled(services, tenant, status)
-            stall.forget()
-        delay = FIRST_POLL_SECONDS if status.facts != seen else min(delay * _BACK_OFF, LAST_POLL_SECONDS)
-        seen = status.facts
-        await asyncio.sleep(delay)
+        await _move_on(services, tenant, status, stall)
+        await asyncio.sleep(pace.seconds(status))
+
+
+async def track_round(services: Services, tenant: str, job_id: str, round_: int, pace: Pace) -> None:
+    """Moves the job on when this round of it has ended; returns when it has, or when the job rests."""
+    stall = _Stall()
+    while True:
+        status = await job_status(services.store, tenant, job_id)
+        if not status.running or status.round != round_:
+            return
+        await _move_on(services, tenant, status, stall)
+        await asyncio.sleep(pace.seconds(status))
+
+
+async def _move_on(services: Services, tenant: str, status: Status, stall: _Stall) -> None:
+    await advance(services, tenant, status)
+    if stall.seconds(status) > services.settings.job.stall_seconds:
+        await _stalled(services, tenant, status)
+        stall.forget()
 
 
 async def _stalled(services: Services, tenant: str, status: Status) -> None:

@@ -107,6 +107,10 @@ class Consumption(Protocol):
     def stop(self) -> None:
         """No further deliveries; what is unsettled can still be settled."""
 
+    @property
+    def consuming(self) -> bool:
+        """Whether deliveries come as soon as there are any: the broker is connected, and we were not stopped."""
+
 
 class Broker(Protocol):
     """Publishes and consumes. A message is never lost; it may come twice."""

@@ -245,7 +245,7 @@ async def test_stopping_lets_what_is_in_hand_end_and_takes_nothing_more(
     assert (depth.ready, depth.unsettled) == (1, 0)
 
 
-async def test_what_does_not_end_in_time_goes_back_to_the_queue(
+async def test_what_does_not_end_in_time_is_handed_over_as_if_it_had_never_begun(
     services: EmbeddedServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = asyncio.Event()
@@ -265,7 +265,8 @@ async def test_what_does_not_end_in_time_goes_back_to_the_queue(
         await running
     async with services.broker.consume(Queue.JOBS, prefetch=1) as consumption:
         delivery: Delivery = await anext(aiter(consumption))
-        assert (delivery.message.message_id, delivery.redelivered) == ("a", True)
+        assert (delivery.message.message_id, delivery.redelivered) == ("a", False)
+        assert await consumption.started(delivery) == 1
 
 
 async def test_a_broker_that_is_gone_ends_the_worker_with_its_error(

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from pydantic import ValidationError
 
+from synthmill import logs
 from synthmill.errors import BadKey, ChecksumMismatch, ObjectMissing, StorageFull, SynthmillError, UserError
 from synthmill.jobs.advance import fail
 from synthmill.jobs.cleanup import delete_temporary_files
@@ -40,8 +41,9 @@ async def handle_job(services: Services, message: Message) -> Handled:
     Raises `LeaseTaken` while another planner is at it.
     """
     wanted = decode(message)
-    handled = await _planned(services, wanted)
-    await _clean_up(services, wanted)
+    with logs.bound(job_id=wanted.job_id):
+        handled = await _planned(services, wanted)
+        await _clean_up(services, wanted)
     return handled
 
 
@@ -62,7 +64,7 @@ async def _open_job(services: Services, wanted: JobMessage) -> JobDocument | Han
     """The job, if this round of it is still to be planned (design laws 2 to 4)."""
     found = await find_job(services.store, wanted.tenant, wanted.job_id)
     if found is None:
-        logger.warning("job %s is announced and not there", wanted.job_id, extra={"job_id": wanted.job_id})
+        logger.warning("job %s is announced and not there", wanted.job_id)
         return Handled.STALE
     job = found.document
     if job.round != wanted.round or job.state not in RUNNING_STATES:
@@ -75,7 +77,7 @@ async def _plan(services: Services, job: JobDocument) -> Handled:
         seeded = await store_seeds(services, job, recompile(job.recipe))
         await plan_round(services, seeded)
     except RoundOver as over:
-        logger.info("%s", over, extra={"job_id": job.job_id})
+        logger.info("%s", over)
         return Handled.STALE
     except _FINAL as error:
         await fail_job(services, job, _told(error))

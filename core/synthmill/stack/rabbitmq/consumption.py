@@ -96,6 +96,11 @@ class RabbitConsumption:
         self._came.set()
         self._attention.set()
 
+    @property
+    def consuming(self) -> bool:
+        """See the port."""
+        return not self._stopped and not self._line.lost.is_set()
+
     async def _keep(self) -> None:
         """Comes back when the line is lost; when stopped gives back what nobody was given."""
         try:
