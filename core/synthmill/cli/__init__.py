@@ -6,8 +6,10 @@
 - `environment`  settings and the data folder
 - `consoles`     what goes to stdout and what to stderr
 - `conduct`      services and flow around one job, Ctrl-C included
+- `follow`       the same on the stack, where services of their own do the work; `course` is shared
 - `session`      a job conducted from first line to summary: shared by `run` and `resume`
 - `display`      progress while a job runs; `panel` and `lines` draw it, `pace` measures it
+- `save`         a stream into a file
 - `summary`      how a job ended, for people and as JSON
 - `words`        numbers, money, times and sizes as people read them
 - `find`         job ids by unique prefix

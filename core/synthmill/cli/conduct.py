@@ -3,34 +3,25 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from synthmill.cli.course import Course, teller
 from synthmill.cli.display import Display
+from synthmill.cli.follow import follow
 from synthmill.cli.interrupts import Interrupted, Interrupts
-from synthmill.cli.look import last_warning, unfinished_jobs
+from synthmill.cli.look import unfinished_jobs
 from synthmill.cli.words import short
 from synthmill.jobs.advance import TERMINAL_STATES, advance
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.drive import drive, finish
-from synthmill.jobs.status import Status, job_status
-from synthmill.jobs.track import OnStatus
+from synthmill.jobs.status import job_status
 from synthmill.services import Services
+from synthmill.settings import Profile
 from synthmill.supervisor import FlowProcess, running_flow, running_services
-from synthmill_schemas.base import now
-from synthmill_schemas.job import JobDocument, JobState
+from synthmill_schemas.job import JobState
 
 _POLL_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """How a job is carried out: where its files go, and whether without Prefect."""
-
-    job: JobDocument
-    out: Path
-    direct: bool
 
 
 async def conduct(services: Services, course: Course, display: Display, interrupts: Interrupts) -> None:
@@ -42,8 +33,11 @@ async def conduct(services: Services, course: Course, display: Display, interrup
     if interrupts.first.is_set():
         raise Interrupted("stopped", interrupts.exit_code)
     settings = services.settings
+    if settings.profile is Profile.STACK:
+        await follow(services, course, display, interrupts)
+        return
     logs = settings.home / "logs" / job_id
-    on_status = _teller(services, course, display)
+    on_status = teller(services, course, display)
     display.note("starting the services")
     work: Coroutine[Any, Any, object]
     async with AsyncExitStack() as stack:
@@ -86,7 +80,7 @@ async def first_of(
 
 async def _attended(services: Services, course: Course, flow: FlowProcess, display: Display) -> None:
     """Shows the job and moves it on until the flow has ended; does the flow's work if the flow could not."""
-    tenant, job_id, tell = course.job.tenant, course.job.job_id, _teller(services, course, display)
+    tenant, job_id, tell = course.job.tenant, course.job.job_id, teller(services, course, display)
     ending = asyncio.create_task(flow.wait())
     try:
         while not ending.done():
@@ -109,16 +103,7 @@ async def _without_flow(services: Services, course: Course, code: int, log: Path
     job = (await get_job(services.store, tenant, job_id)).document
     if job.state not in TERMINAL_STATES:
         display.say(f"the Prefect flow ended with exit code {code} (log: {log}); going on without it")
-    await drive(services, tenant, job_id, course.out, _teller(services, course, display))
-
-
-def _teller(services: Services, course: Course, display: Display) -> OnStatus:
-    started = now()
-
-    async def tell(status: Status) -> None:
-        display.show(status, await last_warning(services, course.job.tenant, status.job_id, started))
-
-    return tell
+    await drive(services, tenant, job_id, course.out, teller(services, course, display))
 
 
 async def _gateway_wanted(services: Services, tenant: str) -> bool:

@@ -20,6 +20,11 @@ def variable(path: tuple[int | str, ...]) -> str:
     return "SYNTHMILL_" + "__".join(str(part).upper() for part in path)
 
 
+def whereabouts(settings: Settings) -> str:
+    """Where the jobs are that a command sees."""
+    return f"in {settings.home}" if settings.profile is Profile.EMBEDDED else f"of tenant {settings.tenant}"
+
+
 def has_jobs(settings: Settings) -> bool:
     """Whether there may be jobs at all; asking must not create the data folder."""
     return settings.profile is not Profile.EMBEDDED or settings.home.is_dir()

@@ -21,7 +21,7 @@ async def full_job_id(services: Services, tenant: str, given: str) -> str:
         case [job_id]:
             return job_id
         case []:
-            raise JobMissing(f"there is no job {given!r} here; `synthmill status` lists the jobs of this folder")
+            raise JobMissing(f"there is no job {given!r} here; `synthmill status` lists those there are")
         case _:
             shown = ", ".join(sorted(found)[:_SHOWN]) + (", …" if len(found) > _SHOWN else "")
             raise UserError(f"{len(found)} jobs begin with {given!r}: {shown}; give more of the id")

@@ -4,11 +4,13 @@ from datetime import datetime
 from pathlib import Path
 
 from synthmill.cli import words
+from synthmill.cli.environment import whereabouts
 from synthmill.jobs.advance import TERMINAL_STATES
 from synthmill.jobs.documents import jobs_of
 from synthmill.jobs.status import Status
 from synthmill.ports.records import Collection, Place, Query, Range, Where
 from synthmill.services import Services
+from synthmill.settings import Profile
 from synthmill_schemas.event import EventDocument, Level
 from synthmill_schemas.job import RUNNING_STATES, JobDocument
 from synthmill_schemas.ledger import RejectDocument
@@ -86,9 +88,11 @@ async def notices(services: Services, job: JobDocument, out: Path) -> list[str]:
     earlier = await earlier_records(services, job.tenant, job.dataset, job.job_id)
     if earlier:
         found.append(
-            f"dataset {job.dataset} holds {words.counted(earlier, 'record')} of earlier jobs in "
-            f"{services.settings.home}; a record with the same content counts as a duplicate"
+            f"dataset {job.dataset} holds {words.counted(earlier, 'record')} of earlier jobs "
+            f"{whereabouts(services.settings)}; a record with the same content counts as a duplicate"
         )
+    if services.settings.profile is Profile.STACK:
+        return found
     for other in await unfinished_jobs(services, job.tenant):
         if other.job_id != job.job_id:
             name = words.short(other.job_id)

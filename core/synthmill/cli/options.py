@@ -62,4 +62,6 @@ out_option = click.option(
     "--out", metavar="DIR", type=click.Path(path_type=Path, file_okay=False), help="where the files go"
 )
 json_option = click.option("as_json", "--json", is_flag=True, help="one JSON object on stdout")
-direct_option = click.option("--direct", is_flag=True, help="without Prefect: everything from this process")
+direct_option = click.option(
+    "--direct", is_flag=True, help="without Prefect: everything from this process; so it is on the stack anyway"
+)

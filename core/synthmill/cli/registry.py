@@ -25,8 +25,9 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "run": Entry("run", "make the dataset"),
     },
     "Follow and mend": {
-        "status": Entry("status", "one job in numbers, or all jobs of this folder"),
+        "status": Entry("status", "one job in numbers, or all jobs"),
         "logs": Entry("logs", "what happened to a job, in order"),
+        "export": Entry("export", "one file of a job's records, in any format"),
         "resume": Entry("resume", "go on with a job that stopped; nothing is paid twice"),
         "cancel": Entry("cancel", "stop a job for good; what it has stays"),
     },

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from synthmill.cli import consoles
 from synthmill.cli.boundary import complain
-from synthmill.cli.conduct import Course, conduct
+from synthmill.cli.conduct import conduct
+from synthmill.cli.course import Course
 from synthmill.cli.display import Display, open_display
 from synthmill.cli.interrupts import Interrupted, Interrupts, listening
 from synthmill.cli.look import notices, reject_examples
@@ -18,7 +19,7 @@ from synthmill.cli.words import short
 from synthmill.errors import Retriable, SynthmillError, UserError
 from synthmill.jobs.status import Status, job_status
 from synthmill.services import Services, open_services
-from synthmill.settings import Settings
+from synthmill.settings import Profile, Settings
 from synthmill_schemas.job import JobDocument, JobState
 
 Begin = Callable[[Services], Awaitable[JobDocument]]
@@ -82,12 +83,14 @@ async def _conducted(services: Services, course: Course, display: Display, inter
 async def _report(
     services: Services, tenant: str, status: Status, failure: BaseException | None, wishes: Wishes
 ) -> int:
-    complaint = _complaint(status, failure)
+    profile = services.settings.profile
+    complaint = _complaint(status, failure, profile)
     if wishes.json:
         consoles.print_json(as_json(status, reason=complaint))
     else:
         examples = await reject_examples(services, status, tenant)
-        shown = summary(status, examples, reason=None if complaint else status.reason, stopped=failure is not None)
+        reason = None if complaint else status.reason
+        shown = summary(status, examples, reason=reason, stopped=failure is not None, profile=profile)
         consoles.show(shown)
     if failure is not None and not isinstance(failure, SynthmillError):
         raise failure
@@ -96,8 +99,10 @@ async def _report(
     return exit_code(status, failure)
 
 
-def _complaint(status: Status, failure: BaseException | None) -> str | None:
+def _complaint(status: Status, failure: BaseException | None, profile: Profile) -> str | None:
     """What is said on stderr besides the summary."""
+    if isinstance(failure, Interrupted) and profile is Profile.STACK and status.running:
+        return f"not followed any more; the services go on with it: synthmill status {status.job_id} --watch"
     again = f"synthmill resume {status.job_id}"
     match failure:
         case None if status.state is JobState.BLOCKED:

@@ -10,6 +10,7 @@ from rich.text import Text
 from synthmill.cli import words
 from synthmill.cli.panel import bad_rows, cost, facts, headline, identity, rejected, tone
 from synthmill.jobs.status import Status
+from synthmill.settings import Profile
 from synthmill_schemas.base import JsonObject
 from synthmill_schemas.job import JobState
 
@@ -39,9 +40,18 @@ def as_json(status: Status, *, reason: str | None = None) -> JsonObject:
 
 
 def summary(
-    status: Status, examples: Sequence[str] = (), *, reason: str | None = None, stopped: bool = False
+    status: Status,
+    examples: Sequence[str] = (),
+    *,
+    reason: str | None = None,
+    stopped: bool = False,
+    profile: Profile = Profile.EMBEDDED,
 ) -> RenderableType:
-    """The lines that stay; `examples` of rejects are shown when something is missing. `stopped`: nobody works on it."""
+    """The lines that stay; `examples` of rejects are shown when something is missing.
+
+    `stopped`: our command ended before the job; on the stack its services go on.
+    """
+    goes_on = profile is Profile.STACK and status.running
     rows: list[Row] = [("slots", identity(status) if status.requested else "not known yet", "")]
     if reason:
         rows.append(("reason", reason, ""))
@@ -51,8 +61,8 @@ def summary(
         rows.append(("input", f"{words.counted(bad_rows(status), 'row')} left out", "unusable"))
     if status.accepted < status.requested or bad_rows(status):
         rows += [("" if number else "e.g.", example, "") for number, example in enumerate(examples)]
-    rows += [("cost", *cost(status)), *_files(status), *_next(status)]
-    return Padding(Group(_verdict(status, stopped=stopped), Text(), facts(rows)), (1, 2), expand=False)
+    rows += [("cost", *cost(status)), *_files(status), *_next(status, goes_on=goes_on)]
+    return Padding(Group(_verdict(status, stopped=stopped and not goes_on), Text(), facts(rows)), (1, 2), expand=False)
 
 
 def _verdict(status: Status, *, stopped: bool) -> Text:
@@ -72,9 +82,19 @@ def _files(status: Status) -> list[Row]:
     return [("" if number else "files", path.ljust(width), size) for number, (path, size) in enumerate(rows)]
 
 
-def _next(status: Status) -> list[Row]:
-    steps = [("" if number else "next", *step) for number, step in enumerate(_steps(status))]
+def _next(status: Status, *, goes_on: bool) -> list[Row]:
+    wanted = _while_it_goes_on(status) if goes_on else _steps(status)
+    steps = [("" if number else "next", *step) for number, step in enumerate(wanted)]
     return [("", "", ""), *steps] if steps else []
+
+
+def _while_it_goes_on(status: Status) -> list[tuple[str, str]]:
+    job = words.short(status.job_id)
+    return [
+        (f"synthmill status {job} --watch", "follow it"),
+        (f"synthmill logs {job}", "what happened, in order"),
+        (f"synthmill cancel {job}", "stop it; what it has stays"),
+    ]
 
 
 def _steps(status: Status) -> list[tuple[str, str]]:

@@ -42,7 +42,7 @@ async def get_job(store: RecordStore, tenant: str, job_id: str) -> VersionedJob:
     """The job as it is now, or `JobMissing`."""
     job = await find_job(store, tenant, job_id)
     if job is None:
-        raise JobMissing(f"there is no job {job_id!r} here; `synthmill status` lists the jobs of this folder")
+        raise JobMissing(f"there is no job {job_id!r} here; `synthmill status` lists those there are")
     return job
 
 

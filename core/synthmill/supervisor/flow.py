@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from synthmill.settings import Settings
-from synthmill.supervisor.process import start, stop
+from synthmill.supervisor.process import environment_of, start, stop
 
 
 class FlowProcess:
@@ -29,7 +29,7 @@ class FlowProcess:
 async def running_flow(settings: Settings, job_id: str, out: Path, log_folder: Path) -> AsyncIterator[FlowProcess]:
     """Starts `generate_dataset` for a job; stopped when the context ends."""
     arguments = ["-m", "synthmill_flows", "--job", job_id, "--tenant", settings.tenant, "--out", str(out.resolve())]
-    environment = {"SYNTHMILL_HOME": str(settings.home.resolve())}
+    environment = environment_of(settings)
     log = log_folder / "flow.log"
     flow = FlowProcess(await start([*arguments, "--watch-stdin"], environment, log), log)
     try:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from synthmill.errors import StorageFull, SynthmillError
+from synthmill.settings import Profile, Settings
 
 STOP_SECONDS = 28.0  # services drain within 25 s
 _LIVES = 3  # starts within _LIVES_SECONDS before a service counts as broken
@@ -64,6 +65,11 @@ class ServiceProcess:
         # on a full disk the log's last line may be missing too, so the exit code has to speak
         reason = _NO_SPACE if code == StorageFull.exit_code else last_error(self.log)
         return f"the {self.name} ended with exit code {code}: {reason} (log: {self.log})"
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What tells a child where to work; whatever profile is set outside, it is the folder's."""
+    return {"SYNTHMILL_HOME": str(settings.home.resolve()), "SYNTHMILL_PROFILE": Profile.EMBEDDED.value}
 
 
 async def start(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:

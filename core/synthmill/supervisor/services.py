@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from synthmill.settings import Settings
-from synthmill.supervisor.process import ServiceFailed, ServiceProcess
+from synthmill.supervisor.process import ServiceFailed, ServiceProcess, environment_of
 
 _PORT_POLL_SECONDS = 0.05  # a file that another process writes once
 
@@ -42,7 +42,7 @@ class ServiceGroup:
 async def running_services(settings: Settings, *, gateway: bool, log_folder: Path) -> AsyncIterator[ServiceGroup]:
     """Worker and bridge, and a gateway on a free port if one is wanted and none is set."""
     group = ServiceGroup()
-    environment = {"SYNTHMILL_HOME": str(settings.home.resolve())}
+    environment = environment_of(settings)
 
     def add(name: str, module: str) -> None:
         group.add(ServiceProcess(name, ["-m", module, "--watch-stdin"], environment, log_folder / f"{name}.log"))

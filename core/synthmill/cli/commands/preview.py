@@ -30,11 +30,12 @@ def preview_command(
     from synthmill.cli.preview.show import report
     from synthmill.cli.recipe_file import compiled_recipe, require_inputs
     from synthmill.jobs.order import input_file
+    from synthmill.settings import Profile
 
     compiled = compiled_recipe(recipe, model=model, base_url=base_url)
     require_inputs(compiled, inputs)
     files = [input_file(path) for path in inputs]
     with tempfile.TemporaryDirectory(prefix="synthmill-preview-") as folder:
-        settings = load_settings().model_copy(update={"home": Path(folder)})
+        settings = load_settings().model_copy(update={"home": Path(folder), "profile": Profile.EMBEDDED})
         preview = asyncio.run(make(settings, compiled, files, count))
     return report(preview, as_json=as_json)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from synthmill.cli import consoles, options, words
 from synthmill.cli.display import open_display
-from synthmill.cli.environment import has_jobs, load_settings
+from synthmill.cli.environment import has_jobs, load_settings, whereabouts
 from synthmill.cli.find import full_job_id, require_jobs
 from synthmill.cli.look import last_warning, reject_examples
 from synthmill.cli.panel import tone
@@ -30,7 +30,7 @@ _WATCH_SECONDS = 1.0
 @click.option("--watch", is_flag=True, help="follow JOB until it rests")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="jobs shown without JOB")
 def status_command(job: str | None, as_json: bool, watch: bool, limit: int) -> None:
-    """Show JOB in numbers, or all jobs of this folder, the newest first."""
+    """Show JOB in numbers, or all jobs here, the newest first."""
     settings = load_settings()
     if job is None:
         if watch:
@@ -51,7 +51,7 @@ async def _one(settings: Settings, given: str, *, watch: bool, as_json: bool) ->
             consoles.print_json(status_json(status))
             return
         examples = await reject_examples(services, status, settings.tenant)
-        consoles.show(summary(status, examples, reason=status.reason))
+        consoles.show(summary(status, examples, reason=status.reason, profile=settings.profile))
 
 
 async def _watch(services: Services, tenant: str, job_id: str) -> None:
@@ -77,7 +77,7 @@ async def _all(settings: Settings, limit: int, *, as_json: bool) -> None:
                 f"{words.counted(total - len(jobs), 'older job')} not shown; --limit {total} shows all"
             )
     else:
-        consoles.err().print(f"no jobs in {settings.home} yet; `synthmill run` starts one")
+        consoles.err().print(f"no jobs {whereabouts(settings)} yet; `synthmill run` starts one")
 
 
 async def _newest(services: Services, tenant: str, limit: int) -> tuple[int, list[tuple[JobDocument, Status]]]:
