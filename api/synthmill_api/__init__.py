@@ -1,12 +1,13 @@
 """The REST API: sources in, recipes and jobs, records out, for the tenant that a key belongs to.
 
 # Layout
-- `app`           puts the parts together; `__main__` and `server` start it, `openapi` describes it
+- `app`           puts the parts together; `__main__` starts it, `openapi` describes it
 - `config`        its settings
 - `errors`        every failure as problem+json, with a stable code and what to do
 - `dependencies`  what an endpoint is given
 - `auth/`         keys, scopes, and the route class that refuses before a body is read
 - `kit/`          bodies, pages and streams, without a word of our domain
+- `metrics`       what is counted; `kit/observed` sees every request
 - `handlers`      turns what was raised into such an answer
 - `health/`, `sources/`, `recipes/`, `jobs/`, `results/`, `exports/`, `dead_letters/`   one folder a domain: `endpoints`
   speak HTTP, `service` decides, `views` is what clients see and `documents` what is stored

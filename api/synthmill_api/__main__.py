@@ -17,7 +17,7 @@ from synthmill_api.config import ApiConfig
 def main() -> int:
     """Runs until stopped; the exit code says why it did not start."""
     given = _arguments()
-    logs.configure("api", level="WARNING")
+    logs.configure("api")
     listening = Listening(given.host, given.port, given.port_file, given.watch_stdin)
     config, settings = ApiConfig(), Settings()
     try:

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from synthmill import __version__
+from synthmill.monitoring.ports import port_questions
+from synthmill.monitoring.readiness import Readiness
 from synthmill.services import open_services
 from synthmill.settings import Settings
 from synthmill_api.auth.keys import KeyRing
@@ -17,6 +19,7 @@ from synthmill_api.handlers import add_handlers
 from synthmill_api.health.endpoints import router as health
 from synthmill_api.jobs.endpoints import router as jobs
 from synthmill_api.kit.headers import SafeHeaders
+from synthmill_api.kit.observed import Observed
 from synthmill_api.openapi import describe
 from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
@@ -32,13 +35,18 @@ def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings) as services:
             keys = KeyRing(services.store, installation_secret(config, settings))
-            app.state.runtime = Runtime(services, config, keys)
-            yield
+            readiness = Readiness(port_questions(services))
+            app.state.runtime = Runtime(services, config, keys, readiness)
+            try:
+                yield
+            finally:
+                await readiness.close()
 
     # no interactive pages: they load scripts from other people's servers
     app = FastAPI(title="synthmill", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     add_handlers(app)
     app.add_middleware(SafeHeaders)
+    app.add_middleware(Observed)  # added last, so around all others
     app.include_router(health)
     for domain in _DOMAINS:
         app.include_router(domain)

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from synthmill.monitoring.readiness import Readiness
 from synthmill.services import Services
 from synthmill_api.auth.keys import KeyRing
 from synthmill_api.auth.scopes import Caller
@@ -19,6 +20,7 @@ class Runtime:
     services: Services
     config: ApiConfig
     keys: KeyRing
+    readiness: Readiness
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -40,6 +42,11 @@ def _caller(request: Request) -> Caller:
     return caller
 
 
+def _readiness(request: Request) -> Readiness:
+    return runtime_of(request).readiness
+
+
+ReadinessHere = Annotated[Readiness, Depends(_readiness)]
 ServicesHere = Annotated[Services, Depends(_services)]
 ConfigHere = Annotated[ApiConfig, Depends(_config)]
 CallerHere = Annotated[Caller, Depends(_caller)]

@@ -1,6 +1,5 @@
 """Turns whatever an endpoint raises into the answer that belongs to it."""
 
-import logging
 from collections.abc import Mapping
 
 from fastapi import FastAPI
@@ -13,7 +12,6 @@ from synthmill.errors import SynthmillError
 from synthmill_api.dependencies import runtime_of
 from synthmill_api.errors import KINDS, MEDIA_TYPE, Code, FaultItem, Refused, internal, refusal_of
 
-_log = logging.getLogger("synthmill_api")
 _CLIENT_LEFT = 499  # nginx's number; nobody reads it
 _BY_STATUS = {
     400: Code.UNREADABLE_REQUEST,
@@ -85,5 +83,5 @@ def _gone(request: Request, error: Exception) -> Response:
 
 
 def _unexpected(request: Request, error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    del error  # logged where the request's trace is known
     return answer(request, internal())

@@ -57,9 +57,15 @@ def configure(service: str, *, level: str = "INFO", stream: TextIO | None = None
     """Sends all logs of this process to `stream` (default: stderr) as JSON lines; calling it again replaces it."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(service))
+    handler.addFilter(_matters)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def _matters(record: logging.LogRecord) -> bool:
+    """Libraries tell of every request they make; of theirs only what is wrong is kept."""
+    return record.levelno >= logging.WARNING or record.name.startswith("synthmill")
 
 
 def _moment(seconds: float) -> str:

@@ -4,6 +4,7 @@ import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 
+from synthmill import tracing
 from synthmill.errors import Retriable, SynthmillError, UserError
 from synthmill.jobs import cancel as core_cancel
 from synthmill.jobs import rounds
@@ -71,7 +72,7 @@ async def _order(services: Services, config: ApiConfig, creation: Creation, job_
         files.append(rows_file(request.rows))
     _require_inputs(recipe, inputs=len(files))
     labels = noted(request.labels, creation.request_hash, creation.caller.key)
-    return JobOrder(tenant, job_id, recipe, files, labels)
+    return JobOrder(tenant, job_id, recipe, files, labels, tracing.current())
 
 
 async def _recipe(services: Services, config: ApiConfig, tenant: str, request: JobRequest) -> CompiledRecipe:

@@ -9,6 +9,7 @@ from pydantic.config import JsonDict
 
 from synthmill.inputs.detect import SourceKind
 from synthmill.ports.records import Query as StoreQuery
+from synthmill_api import metrics
 from synthmill_api.auth.guard import Body, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.dependencies import CallerHere, ServicesHere
@@ -91,6 +92,7 @@ async def upload_source(
     """Upload a file; it is streamed to the object store and never held in memory."""
     upload = await _upload(request, name, sha256)
     document, outcome = await service.store(services, caller.tenant, upload)
+    metrics.UPLOADED.add(document.size)
     response.status_code = 201 if outcome is Outcome.NEW else 200
     response.headers["Location"] = f"/v1/sources/{document.source_id}"
     return Source.of(document)

@@ -39,6 +39,13 @@ def test_an_error_brings_its_traceback_and_stays_one_line(lines: io.StringIO) ->
     assert "ValueError: invalid literal" in json.loads(line)["error"]
 
 
+def test_of_other_libraries_only_what_is_wrong_is_kept(lines: io.StringIO) -> None:
+    logging.getLogger("elastic_transport.transport").info("POST /_bulk [status:200]")
+    logging.getLogger("elastic_transport.transport").warning("the node is dead")
+    logging.getLogger("synthmill_worker.runner").info("planned")
+    assert [json.loads(line)["message"] for line in lines.getvalue().splitlines()] == ["the node is dead", "planned"]
+
+
 def test_configuring_again_replaces_and_does_not_double(lines: io.StringIO) -> None:
     logs.configure("bridge", stream=lines)
     logging.getLogger("synthmill.x").warning("once")
