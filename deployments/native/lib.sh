@@ -38,12 +38,13 @@ running_pid() {
   [[ -n $started && $(start_time "$pid") == "$started" ]] && printf '%s' "$pid"
 }
 
-# launch NAME COMMAND...: starts it in a session of its own, output appended to its log. A shell's background jobs
-# ignore SIGINT and SIGQUIT, and programs that find them ignored leave them so.
+# launch NAME COMMAND...: starts it in a session of its own, output appended to its log; one of 20 MB is put aside. A
+# shell's background jobs ignore SIGINT and SIGQUIT, and programs that find them ignored leave them so.
 launch() {
-  local name=$1
+  local name=$1 log=$STACK_HOME/logs/$1.log
   shift
-  setsid env --default-signal=INT,QUIT "$@" >> "$STACK_HOME/logs/$name.log" 2>&1 < /dev/null &
+  [[ -z $(find "$log" -size +20M 2> /dev/null) ]] || mv "$log" "$log.old"
+  setsid env --default-signal=INT,QUIT "$@" >> "$log" 2>&1 < /dev/null &
   remember "$name" $!
 }
 

@@ -14,7 +14,7 @@ from tests.support.repository import ROOT, files, folders, text, with_suffix
 README_LINES = 65  # one screen
 ARCHITECTURE_LINES = 130
 DECISION_LINES = 50
-MADE_BY_RUNNING = (".venv", ".synthmill", "out", "target", "dist", "consumer/target")
+MADE_BY_RUNNING = (".venv", ".synthmill", ".stack", "out", "target", "dist", "consumer/target")
 _FILE_ENDINGS = {".py", ".rs", ".md", ".toml", ".yaml", ".yml", ".json", ".jsonl", ".csv", ".lock"}
 
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
