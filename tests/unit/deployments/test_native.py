@@ -96,6 +96,7 @@ def test_one_that_does_not_stop_is_killed_with_all_that_it_started(home: Path) -
 
 def test_signals_that_shells_take_from_background_jobs_reach_what_is_launched(home: Path) -> None:
     pid = launch(home, "sleeper", "exec sleep 300")
+    until(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n", "the program")
     (ignored,) = [
         line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("SigIgn")
     ]
