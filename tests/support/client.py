@@ -64,7 +64,10 @@ class Client:
             progress = self.progress(job_id)
             return progress if progress is not None and progress["state"] in ENDED else {}
 
-        return until(rests, f"the end of job {job_id}; the last status was {self.polls[-1:]}", seconds=seconds)
+        try:
+            return until(rests, f"the end of job {job_id}", seconds=seconds, every=0.2)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the last status was {self.polls[-1:]}") from None
 
     def completed(self, job_id: str, records: int, *, seconds: float = 120.0) -> dict[str, Any]:
         """The same for a job that has to come to all its records."""

@@ -118,7 +118,8 @@ class Service:
         return int(line.split()[1])
 
     def tail(self) -> str:
-        """The last lines of its log."""
+        """The last lines of its log, those left out that say that a request went well."""
         if not self.log.exists():
             return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if '"status": 200' not in line]
+        return "\n".join(lines[-_TAIL_LINES:])
