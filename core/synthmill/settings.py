@@ -50,6 +50,7 @@ class JobSettings(BaseModel):
     reconcile_seconds: float = Field(
         15.0, gt=0, description="how often the worker looks after jobs that nobody follows"
     )
+    sweep_seconds: float = Field(900.0, gt=0, description="how often the worker looks for files that nobody needs")
     temporary_file_hours: float = Field(24.0, gt=0)
     export_hours: float = Field(24.0, gt=0, le=24, description="how long an exported file can be fetched")
     flow_lease_seconds: float = Field(60.0, gt=1)

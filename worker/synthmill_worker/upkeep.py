@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from synthmill.errors import Retriable
 from synthmill.jobs.lease import new_owner
-from synthmill.jobs.reconcile import reconcile, take_turn
+from synthmill.jobs.reconcile import reconcile, sweep_in_turn, take_turn
 from synthmill.services import Services
 from synthmill_worker import metrics
 
@@ -33,7 +33,8 @@ async def keep_up(services: Services) -> None:
 async def _reconcile(services: Services) -> None:
     await metrics.tell_queues(services.broker)
     repairs = await reconcile(services)
+    swept = await sweep_in_turn(services)
     metrics.RECONCILE_RUNS.add(outcome="done")
-    for kind, count in asdict(repairs).items():
+    for kind, count in (asdict(repairs) | (asdict(swept) if swept else {})).items():
         metrics.REPAIRS.add(count, kind=kind)
     logger.debug("reconciled: %s", repairs)

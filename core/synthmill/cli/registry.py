@@ -30,6 +30,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "export": Entry("export", "one file of a job's records, in any format"),
         "resume": Entry("resume", "go on with a job that stopped; nothing is paid twice"),
         "cancel": Entry("cancel", "stop a job for good; what it has stays"),
+        "sweep": Entry("sweep", "repair what is stuck, delete what nobody needs"),
     },
     "Look up": {
         "schema": Entry("schema", "the JSON Schema of recipes, for editors"),
@@ -60,7 +61,7 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         module = importlib.import_module(f"synthmill.cli.commands.{entry.module}")
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         command.short_help = entry.help
         return command
 

@@ -69,10 +69,10 @@ class DirectoryObjectStore:
             status = await asyncio.to_thread(_status, path)
         return None if status is None else StoredObject(key, status.st_size, _moment(status.st_mtime))
 
-    async def discard_unfinished(self, prefix: str, *, before: datetime) -> int:
+    async def discard_unfinished(self, prefix: str, *, before: datetime, dry_run: bool = False) -> int:
         """See the port; here a dead writer's file is known by its lock, whatever it was to become and whenever."""
         del prefix, before
-        return await self.discard_broken_puts()
+        return await asyncio.to_thread(_discard_unowned, self._partial, dry_run=dry_run)
 
     async def delete_prefix(self, prefix: str) -> int:
         """See the port; folders left empty go as well. The root is no prefix to delete: `BadKey`."""
@@ -160,12 +160,13 @@ def _discard(file: BinaryIO, partial: Path) -> None:
     file.close()
 
 
-def _discard_unowned(folder: Path) -> int:
+def _discard_unowned(folder: Path, *, dry_run: bool = False) -> int:
     discarded = 0
     for path in folder.iterdir() if folder.is_dir() else ():
         with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
+            if not dry_run:
+                path.unlink()
             discarded += 1
     return discarded
 

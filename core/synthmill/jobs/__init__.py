@@ -12,8 +12,10 @@
 - `advance`    decide what a job whose round has ended comes to
 - `track`      follow a job until it rests
 - `check`      exactly N, all valid, none twice
-- `export`     JSONL, Parquet and CSV
-- `cleanup`    delete temporary files (law 5)
+- `export`     files of records: on this machine, and ordered from the worker
+- `files`      where temporary files lie
+- `cleanup`    delete a job's temporary files (law 5)
+- `sweep`      delete what nothing live refers to
 - `drive`      all of it in order, without Prefect
 - `tenants`    which tenants have jobs here
 - `reconcile`  repair what a crash left behind (law 11)

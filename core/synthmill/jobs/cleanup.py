@@ -12,8 +12,13 @@ async def delete_temporary_files(services: Services, tenant: str, job_id: str) -
     if not inputs_are_seeds(job):
         return 0
     deleted = await services.objects.delete_prefix(input_prefix(tenant, job_id))
-    await change_job(services.store, tenant, job_id, _mark)
+    await mark_deleted(services, tenant, job_id)
     return deleted
+
+
+async def mark_deleted(services: Services, tenant: str, job_id: str) -> None:
+    """Says in the job that its files are gone."""
+    await change_job(services.store, tenant, job_id, _mark)
 
 
 def inputs_are_seeds(job: JobDocument) -> bool:

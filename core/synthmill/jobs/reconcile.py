@@ -1,30 +1,32 @@
 """Repairs what a crash left behind, from documents alone and without Prefect (design law 11).
 
 Sends again what was created or published but not planned in time, moves on jobs whose round has ended while nobody
-watched, and deletes temporary files that nothing live refers to. Safe to run by several at once, since every step is
-a compare-and-swap or deletes only what is orphaned; `take_turn` keeps them from doing the same work.
+watched, publishes again what is in no queue any more, orders exports again, and rarely sweeps. Safe to run by several
+at once, since every step is a compare-and-swap or deletes only what is orphaned; `take_turn` keeps them from doing the
+same work.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from synthmill.errors import VersionConflict
 from synthmill.jobs.advance import advance
-from synthmill.jobs.cleanup import delete_temporary_files, inputs_are_seeds
 from synthmill.jobs.documents import find_job, jobs_of
 from synthmill.jobs.events import say
+from synthmill.jobs.export.requests import OPEN_STATES, all_exports, overdue, send_export
+from synthmill.jobs.lease import new_owner
+from synthmill.jobs.rounds import republish
 from synthmill.jobs.status import job_status
 from synthmill.jobs.submit import publish, send
+from synthmill.jobs.sweep import Swept, sweep
 from synthmill.jobs.tenants import known_tenants
+from synthmill.ports.broker import Queue
 from synthmill.ports.records import Collection, Place, Write, WriteMode
 from synthmill.services import Services
 from synthmill_schemas.base import now
 from synthmill_schemas.event import Level
-from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, Lease
+from synthmill_schemas.job import JobDocument, JobState, Lease
 
-_HOLDER = "reconcile"
-_UPLOADS = "sources"  # tmp/sources/<upload>/: files that the API keeps for jobs to come
 _UNPLANNED = (JobState.CREATED, JobState.PUBLISHING, JobState.PUBLISHED)
 
 
@@ -34,31 +36,70 @@ class Repairs:
 
     resent: int = 0
     advanced: int = 0
-    files_deleted: int = 0
+    republished: int = 0
+    exports_resent: int = 0
 
 
-async def reconcile(services: Services) -> Repairs:
-    """One pass over all tenants' jobs and temporary files."""
+async def reconcile(services: Services, *, dry_run: bool = False) -> Repairs:
+    """One pass over all tenants' jobs and exports; with `dry_run` it only counts what it would do."""
     repairs = Repairs()
-    tenants = await known_tenants(services.store)
-    for tenant in tenants:
+    for tenant in await known_tenants(services.store):
         jobs = jobs_of(tenant)
         await services.store.visible(jobs)
         live = [state.value for state in (*_UNPLANNED, JobState.PLANNED)]
         async for stored in services.store.scan(jobs, {"state": live}):
-            await _mend(services, JobDocument.model_validate(stored.document), repairs)
-    repairs.files_deleted = await sweep(services, tenants)
+            await _mend(services, JobDocument.model_validate(stored.document), repairs, dry_run=dry_run)
+        async for export in all_exports(services.store, tenant, *OPEN_STATES):
+            if overdue(services, export):
+                repairs.exports_resent += 1
+                if not dry_run:
+                    await send_export(services, export)
     return repairs
 
 
-async def _mend(services: Services, job: JobDocument, repairs: Repairs) -> None:
+async def _mend(services: Services, job: JobDocument, repairs: Repairs, *, dry_run: bool) -> None:
     if job.state is JobState.PLANNED:
-        await advance(services, job.tenant, await job_status(services.store, job.tenant, job.job_id))
-        after = await find_job(services.store, job.tenant, job.job_id)
-        repairs.advanced += after is not None and after.document.state is not JobState.PLANNED
+        await _mend_planned(services, job, repairs, dry_run=dry_run)
     elif _overdue(services, job):
-        await _send_again(services, job)
         repairs.resent += 1
+        if not dry_run:
+            await _send_again(services, job)
+
+
+async def _mend_planned(services: Services, job: JobDocument, repairs: Repairs, *, dry_run: bool) -> None:
+    status = await job_status(services.store, job.tenant, job.job_id)
+    if status.open_in_round == 0:
+        if not dry_run:
+            await advance(services, job.tenant, status)
+        after = await find_job(services.store, job.tenant, job.job_id)
+        repairs.advanced += dry_run or (after is not None and after.document.state is not JobState.PLANNED)
+    elif await _is_in_no_queue(services, job):
+        repairs.republished += 1
+        if not dry_run:
+            await republish(services, job)
+
+
+async def _is_in_no_queue(services: Services, job: JobDocument) -> bool:
+    """Its slots are open though nobody has, or will be given, a request for them.
+
+    Requests that were given up are parked by the worker a moment later, so those must be through as well.
+    """
+    if job.updated_at > now() - timedelta(seconds=services.settings.job.stall_seconds):
+        return False
+    for queue in (Queue.GENERATION, Queue.GENERATION_DEAD):
+        depth = await services.broker.depth(queue)
+        if depth.ready or depth.unsettled:
+            return False
+    # counted again after the queues were seen empty: the last answers may have come in between
+    return (await job_status(services.store, job.tenant, job.job_id)).open_in_round > 0
+
+
+async def sweep_in_turn(services: Services) -> Swept | None:
+    """Sweeps, if nobody did for `sweep_seconds`; looking through all files is too much for every pass."""
+    tenant, seconds = services.settings.tenant, services.settings.job.sweep_seconds
+    if not await take_turn(services, tenant, new_owner(), seconds, of="sweep"):
+        return None
+    return await sweep(services)
 
 
 def _overdue(services: Services, job: JobDocument) -> bool:
@@ -79,58 +120,23 @@ async def _send_again(services: Services, job: JobDocument) -> None:
     )
 
 
-async def sweep(services: Services, tenants: Sequence[str]) -> int:
-    """Deletes temporary files past their retention that nothing live refers to; answers how many files went."""
-    oldest = now() - timedelta(hours=services.settings.job.temporary_file_hours)
-    expired: dict[str, int] = {}
-    async for item in services.objects.list("tmp/"):
-        if item.modified_at < oldest:
-            folder = _folder(item.key)
-            expired[folder] = expired.get(folder, 0) + 1
-    return sum([await _sweep_folder(services, tenants, folder, files) for folder, files in expired.items()])
-
-
-def _folder(key: str) -> str:
-    """What goes together: all files of a job, or one upload."""
-    parts = key.split("/")
-    return "/".join(parts[1:3]) if parts[1] == _UPLOADS else parts[1]
-
-
-async def _sweep_folder(services: Services, tenants: Sequence[str], folder: str, files: int) -> int:
-    if folder.startswith(f"{_UPLOADS}/"):  # jobs have copies of their own; the next upload brings the file back
-        return await services.objects.delete_prefix(f"tmp/{folder}/")
-    found = [await find_job(services.store, tenant, folder) for tenant in tenants]
-    jobs = [job.document for job in found if job is not None]
-    if any(_needs_files(job) for job in jobs):
-        return 0
-    for job in jobs:
-        if inputs_are_seeds(job):
-            await delete_temporary_files(services, job.tenant, job.job_id)
-    await services.objects.delete_prefix(f"tmp/{folder}/")
-    return files
-
-
-def _needs_files(job: JobDocument) -> bool:
-    return not inputs_are_seeds(job) and (job.state in RUNNING_STATES or job.state is JobState.CREATED)
-
-
-async def take_turn(services: Services, tenant: str, owner: str, seconds: float) -> bool:
-    """Whether the caller is the one who reconciles for the next `seconds`; a lease in the store says who."""
+async def take_turn(services: Services, tenant: str, owner: str, seconds: float, *, of: str = "reconcile") -> bool:
+    """Whether the caller is the one who does this for the next `seconds`; a lease in the store says who."""
     place = Place(tenant, Collection.REPORTS)
     fresh = Lease(owner=owner, expires_at=now() + timedelta(seconds=seconds)).model_dump(mode="json")
-    await services.store.bulk([Write(place, _HOLDER, fresh, WriteMode.CREATE)])
-    return await _take(services, place, owner, fresh)
+    await services.store.bulk([Write(place, of, fresh, WriteMode.CREATE)])
+    return await _take(services, place, of, fresh)
 
 
-async def _take(services: Services, place: Place, owner: str, fresh: dict[str, object]) -> bool:
-    stored = await services.store.get(place, _HOLDER)
+async def _take(services: Services, place: Place, of: str, fresh: dict[str, object]) -> bool:
+    stored = await services.store.get(place, of)
     if stored is None:
         return False
     held_until = datetime.fromisoformat(str(stored.document["expires_at"]))
-    if stored.document["owner"] != owner and held_until > now():
+    if stored.document["owner"] != fresh["owner"] and held_until > now():
         return False
     try:
-        await services.store.patch(place, _HOLDER, fresh, expected=stored.version)
+        await services.store.patch(place, of, fresh, expected=stored.version)
     except VersionConflict:
         return False  # somebody else took it just now
     return True

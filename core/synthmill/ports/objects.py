@@ -32,10 +32,11 @@ class ObjectStore(Protocol):
     async def stat(self, key: str) -> StoredObject | None:
         """What lies under the key, without its checksum; None when there is nothing."""
 
-    async def discard_unfinished(self, prefix: str, *, before: datetime) -> int:
+    async def discard_unfinished(self, prefix: str, *, before: datetime, dry_run: bool = False) -> int:
         """Drops what writers left half sent below `prefix`, or under exactly this key; answers how many there were.
 
-        Only what was begun before the moment goes, where the store cannot tell whether its writer still lives.
+        Only what was begun before the moment goes, where the store cannot tell whether its writer still lives. With
+        `dry_run` they are only counted.
         """
 
     async def delete_prefix(self, prefix: str) -> int:

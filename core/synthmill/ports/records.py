@@ -39,6 +39,10 @@ class Place:
     dataset: str | None = None
 
 
+STARTS = Place("_broker", Collection.STARTS)
+"""Not a tenant's: their names start with a letter. The body, which tells the tenant, is not the broker's to read."""
+
+
 class WriteMode(StrEnum):
     """When a write counts."""
 

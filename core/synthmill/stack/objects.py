@@ -26,7 +26,7 @@ from synthmill.settings import MinioSettings
 from synthmill.stack.lifecycle import with_our_rule
 from synthmill.stack.object_client import http_pool, open_client, signing_client
 from synthmill.stack.object_errors import errors_told
-from synthmill.stack.unfinished import discard_unfinished
+from synthmill.stack.unfinished import discard_unfinished, find_unfinished
 from synthmill.stack.uploads import ChunkReader
 
 PART_BYTES = 8 << 20
@@ -89,11 +89,14 @@ class MinioObjectStore:
             return None
         return StoredObject(key, found.size or 0, found.last_modified or datetime.now(UTC))
 
-    async def discard_unfinished(self, prefix: str, *, before: datetime) -> int:
+    async def discard_unfinished(self, prefix: str, *, before: datetime, dry_run: bool = False) -> int:
         """See the port."""
         checked_prefix(prefix)
         with errors_told(prefix):
-            return await asyncio.to_thread(discard_unfinished, self.client, self.bucket, prefix, before)
+            found = await asyncio.to_thread(find_unfinished, self.client, self.bucket, prefix, before)
+            if dry_run:
+                return len(found)
+            return await asyncio.to_thread(discard_unfinished, self.client, self.bucket, found)
 
     async def delete_prefix(self, prefix: str) -> int:
         """See the port. The root is no prefix to delete: `BadKey`."""

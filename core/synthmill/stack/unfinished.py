@@ -1,6 +1,6 @@
 """Uploads that were begun in parts and neither completed nor dropped: found, and dropped with their parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from minio import Minio
@@ -10,10 +10,19 @@ from minio.error import S3Error
 _GONE = "NoSuchUpload"
 
 
-def discard_unfinished(client: Minio, bucket: str, prefix: str, before: datetime) -> int:
-    """Drops those below `prefix`, or under exactly this key, that were begun before the moment."""
+Upload = tuple[str, str]
+"""Key and upload id."""
+
+
+def find_unfinished(client: Minio, bucket: str, prefix: str, before: datetime) -> set[Upload]:
+    """Those below `prefix`, or under exactly this key, that were begun before the moment."""
+    return {*_begun(client, bucket, prefix, before)}
+
+
+def discard_unfinished(client: Minio, bucket: str, uploads: Iterable[Upload]) -> int:
+    """Drops them; answers how many were there still."""
     dropped = 0
-    for key, upload_id in {*_begun(client, bucket, prefix, before)}:
+    for key, upload_id in uploads:
         try:
             client._abort_multipart_upload(bucket, key, upload_id)
         except S3Error as error:
@@ -24,7 +33,7 @@ def discard_unfinished(client: Minio, bucket: str, prefix: str, before: datetime
     return dropped
 
 
-def _begun(client: Minio, bucket: str, prefix: str, before: datetime) -> Iterator[tuple[str, str]]:
+def _begun(client: Minio, bucket: str, prefix: str, before: datetime) -> Iterator[Upload]:
     """MinIO answers a listing by prefix with the uploads of exactly that key, so all are listed and looked through.
 
     It also forgets the list of all when it is started again, and then only finds what it is asked for by key.

@@ -26,7 +26,9 @@ from synthmill_schemas.ledger import RejectDocument
 from synthmill_schemas.seed import Lineage
 from synthmill_schemas.slot import RejectClass
 from tests.support.jobs import TENANT, accepted, exhausted, recipe, store_slots
+from tests.support.repository import ROOT
 
+EXPORT = "schemas/examples/export_document/v1/valid/done.json"
 FIRST, SECOND = "aaaa1111-0000", "aaaa2222-0000"
 
 Work = Callable[[EmbeddedServices], Awaitable[None]]
@@ -245,3 +247,26 @@ def test_logs_can_list_every_reject_with_its_place(home: Path, capsys: pytest.Ca
     assert "x" * 500 in shown
     assert main(["logs", SECOND, "--rejects", "--json"]) == 0
     assert len([json.loads(line) for line in capsys.readouterr().out.splitlines()]) == 3
+
+
+def test_a_sweep_tells_in_numbers_what_it_did(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep"]) == 0
+    assert capsys.readouterr().out == "nothing to do\n"
+    assert not home.exists()
+
+    async def leave_behind(services: EmbeddedServices) -> None:
+        await finish(services, FIRST)
+        await change_job(services.store, TENANT, FIRST, lambda _: {"state": JobState.PLANNED})
+        export = {"state": "done", "expires_at": now().isoformat()}
+        report = {**json.loads((ROOT / EXPORT).read_text()), **export, "job_id": FIRST}
+        await services.store.bulk([Write(Place(TENANT, Collection.REPORTS), report["report_id"], report)])
+
+    with_store(home, leave_behind)
+    assert main(["sweep", "--dry-run"]) == 0
+    lines = ["1 job moved on, for their round had ended", "1 export expired"]
+    assert capsys.readouterr().out.splitlines() == ["what would be done:", *lines]
+    assert main(["sweep", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["advanced"], told["exports_expired"], told["dry_run"]) == (1, 1, False)
+    assert main(["sweep"]) == 0
+    assert capsys.readouterr().out == "nothing to do\n"

@@ -11,8 +11,9 @@ import pytest
 from synthmill.embedded import EmbeddedServices, open_embedded
 from synthmill.jobs.documents import change_job, get_job
 from synthmill.jobs.order import InputFile, JobOrder
-from synthmill.jobs.reconcile import reconcile, sweep, take_turn
+from synthmill.jobs.reconcile import reconcile, sweep_in_turn, take_turn
 from synthmill.jobs.submit import stage, submit
+from synthmill.jobs.sweep import sweep
 from synthmill.ports.broker import Queue, Settlement
 from synthmill.settings import JobSettings, Settings
 from synthmill_schemas.base import now
@@ -33,10 +34,6 @@ async def services(tmp_path: Path) -> AsyncIterator[EmbeddedServices]:
 
 async def rows() -> AsyncIterator[bytes]:
     yield b"a\n1\n"
-
-
-async def staged(services: EmbeddedServices, order: JobOrder) -> None:
-    await stage(services, JobOrder(TENANT, JOB, order.recipe, [InputFile("rows.csv", rows)]))
 
 
 async def lose_the_message(services: EmbeddedServices) -> None:
@@ -77,36 +74,14 @@ async def test_a_finished_round_that_nobody_watches_is_closed(services: Embedded
     assert (await get_job(services.store, TENANT, JOB)).document.state is JobState.COMPLETED
 
 
-async def test_files_without_a_job_go(services: EmbeddedServices) -> None:
-    await services.objects.put("tmp/nobody/input/default/0", rows())
-    assert await sweep(services, [TENANT]) == 1
-    assert await files(services) == []
-
-
 async def test_an_old_upload_goes_and_a_fresh_one_beside_it_stays(services: EmbeddedServices, tmp_path: Path) -> None:
     for upload in ("old", "fresh"):
         await services.objects.put(f"tmp/sources/{upload}/data", rows())
     (old,) = (tmp_path / "home" / "objects").rglob("sources/old/data")
     os.utime(old, (0, 0))
     settings = services.settings.model_copy(update={"job": JobSettings(temporary_file_hours=1)})
-    assert await sweep(dataclasses.replace(services, settings=settings), [TENANT]) == 1
+    assert (await sweep(dataclasses.replace(services, settings=settings))).source_files == 1
     assert await files(services) == ["tmp/sources/fresh/data"]
-
-
-async def test_files_of_a_job_that_still_needs_them_stay(services: EmbeddedServices, order: Order) -> None:
-    await staged(services, order())
-    assert await sweep(services, [TENANT]) == 0
-    assert await files(services) == [f"tmp/{JOB}/input/default/0"]
-
-
-@pytest.mark.parametrize("state", [JobState.CANCELLED, JobState.FAILED, JobState.COMPLETED])
-async def test_files_of_a_job_that_ended_go_after_their_time(
-    services: EmbeddedServices, order: Order, state: JobState
-) -> None:
-    await staged(services, order())
-    await change_job(services.store, TENANT, JOB, lambda _: {"state": state})
-    assert await sweep(services, [TENANT]) == 1
-    assert await files(services) == []
 
 
 async def test_one_reconciles_at_a_time(services: EmbeddedServices) -> None:
@@ -120,5 +95,10 @@ async def test_every_tenants_jobs_are_looked_after(services: EmbeddedServices, o
     for tenant in ("acme", "zenith"):
         await stage(services, JobOrder(tenant, f"job-of-{tenant}", order().recipe, [InputFile("rows.csv", rows)]))
     repairs = await reconcile(services)
-    assert (repairs.resent, repairs.files_deleted) == (2, 0)
+    assert repairs.resent == 2
     assert len(await files(services)) == 2
+
+
+async def test_a_sweep_comes_rarely(services: EmbeddedServices) -> None:
+    assert await sweep_in_turn(services) is not None
+    assert await sweep_in_turn(services) is None

@@ -11,11 +11,8 @@ import logging
 
 from synthmill.errors import SynthmillError, VersionConflict
 from synthmill.ports.broker import Queue
-from synthmill.ports.records import Collection, Document, Place, RecordStore, Write, WriteMode, WriteStatus
+from synthmill.ports.records import STARTS, Document, RecordStore, Write, WriteMode, WriteStatus
 from synthmill_schemas.base import now
-
-PLACE = Place("_broker", Collection.STARTS)
-"""Not a tenant: their names start with a letter. The body, which tells the tenant, is not the broker's to read."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +29,7 @@ class Starts:
         id_ = self._id(queue, message_id, copy)
         while True:
             document = _document(queue, message_id, before + 1)
-            (result,) = await self._store.bulk([Write(PLACE, id_, document, WriteMode.CREATE)])
+            (result,) = await self._store.bulk([Write(STARTS, id_, document, WriteMode.CREATE)])
             if result.status is WriteStatus.STORED:
                 return before + 1
             if result.status is WriteStatus.REFUSED:
@@ -43,24 +40,24 @@ class Starts:
 
     async def count(self, queue: Queue, message_id: str, copy: str | None, before: int) -> int:
         """How often handling began."""
-        stored = await self._store.get(PLACE, self._id(queue, message_id, copy))
+        stored = await self._store.get(STARTS, self._id(queue, message_id, copy))
         return before if stored is None else int(stored.document["starts"])
 
     async def forget(self, queue: Queue, message_id: str, copy: str | None) -> None:
         """The copy is settled. A failure is only told: the document is of no use to anyone."""
         try:
-            await self._store.delete(PLACE, [self._id(queue, message_id, copy)])
+            await self._store.delete(STARTS, [self._id(queue, message_id, copy)])
         except SynthmillError as error:
             logger.debug("the count of message %s stays behind: %s", message_id, error)
 
     async def _add_one(self, id_: str) -> int | None:
         """The new count; None when somebody else changed it or took it away meanwhile."""
-        stored = await self._store.get(PLACE, id_)
+        stored = await self._store.get(STARTS, id_)
         if stored is None:
             return None
         starts = int(stored.document["starts"]) + 1
         try:
-            await self._store.patch(PLACE, id_, {"starts": starts}, expected=stored.version)
+            await self._store.patch(STARTS, id_, {"starts": starts}, expected=stored.version)
         except VersionConflict:
             return None
         return starts
@@ -75,7 +72,7 @@ class Starts:
 def _document(queue: Queue, message_id: str, starts: int) -> Document:
     return {
         "version": 1,
-        "tenant": PLACE.tenant,
+        "tenant": STARTS.tenant,
         "queue": queue.value,
         "message_id": message_id,
         "starts": starts,
