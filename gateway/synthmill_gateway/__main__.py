@@ -14,6 +14,7 @@ from synthmill import logs
 from synthmill.errors import SynthmillError, UserError
 from synthmill.serving.http import serve
 from synthmill.serving.listening import Listening, add_options
+from synthmill.settings import Settings
 from synthmill_gateway.app import create_app
 from synthmill_gateway.catalog.reading import load
 from synthmill_gateway.catalog.targets import catalog_of
@@ -28,7 +29,7 @@ from synthmill_gateway.workers import Workers
 def main() -> int:
     """Run until stopped; 2 for a wrong setting."""
     given = _arguments()
-    logs.configure("gateway", level="WARNING")
+    logs.configure("gateway")
     try:
         config = _config(given)
         if given.check:
@@ -88,7 +89,8 @@ async def _run(given: argparse.Namespace, config: GatewayConfig) -> int:
             return await workers.run(given.port_file, watch_stdin=given.watch_stdin)
         models = Models(config, knobs, Meter(board))
         listening = Listening(given.host, given.port, given.port_file, given.watch_stdin, given.reuse_port)
-        await serve(create_app(config, models), listening, config.drain_seconds)
+        app = create_app(config, models, with_metrics=Settings().monitoring.metrics)
+        await serve(app, listening, config.drain_seconds)
     if models.refusal is not None:
         raise models.refusal
     return 0

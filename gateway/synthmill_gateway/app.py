@@ -1,4 +1,4 @@
-"""The four routes: chat completions, models, and the two questions a supervisor asks."""
+"""The routes: chat completions and models; before them health and metrics, which ask for no token."""
 
 import hmac
 from collections.abc import AsyncIterator
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from synthmill.monitoring.pages import Pages, PagesApp
+from synthmill.monitoring.readiness import Readiness
 from synthmill_gateway.config import GatewayConfig
 from synthmill_gateway.errors import GatewayError
 from synthmill_gateway.models import Models
 from synthmill_gateway.offline.model import ATTEMPT_HEADER
 from synthmill_gateway.request import ChatCall
+from synthmill_gateway.traced import Traced
 
 if TYPE_CHECKING:
     from synthmill_gateway.relay import Served
@@ -23,33 +26,22 @@ MODEL_HEADER = "x-synthmill-model"
 DROPPED_HEADER = "x-synthmill-dropped-params"
 
 
-def create_app(config: GatewayConfig, models: Models) -> FastAPI:
+def create_app(config: GatewayConfig, models: Models, *, with_metrics: bool = True) -> FastAPI:
     """The application; it accepts requests before the models are ready and lets them wait."""
+    pages = Pages(Readiness({"litellm": models.ready}), with_metrics=with_metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         models.start()
         yield
+        await pages.close()
 
     app = FastAPI(title="synthmill gateway", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_exception_handler(GatewayError, _answer_error)
-    _add_health(app, models)
+    app.add_middleware(Traced)
+    app.add_middleware(PagesApp, pages=pages)  # added last, so before all else
     _add_chat(app, models, config)
     return app
-
-
-def _add_health(app: FastAPI, models: Models) -> None:
-    @app.get("/healthz")
-    async def healthz() -> dict[str, str]:
-        """The process lives."""
-        return {"status": "ok"}
-
-    @app.get("/readyz")
-    async def readyz(response: Response) -> dict[str, str]:
-        """200 once chat requests are answered at once, 503 before."""
-        state = models.state()
-        response.status_code = 200 if state == "ready" else 503
-        return {"status": state}
 
 
 def _add_chat(app: FastAPI, models: Models, config: GatewayConfig) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from synthmill.errors import SynthmillError
+from synthmill.monitoring.readiness import NotReady
 from synthmill_gateway.catalog.reading import Loaded, load
 from synthmill_gateway.catalog.targets import Catalog, catalog_of
 from synthmill_gateway.config import GatewayConfig
@@ -55,6 +56,12 @@ class Models:
         error = self._loading.exception()
         return "ready" if error is None else f"failed: {error}"
 
+    async def ready(self) -> None:
+        """Returns when chat requests are answered at once. Raises NotReady."""
+        state = self.state()
+        if state != "ready":
+            raise NotReady(state)
+
     async def serve(self, call: ChatCall, gone: Callable[[], Awaitable[bool]]) -> "Served":
         """The answer to a call, once there can be one. Raises GatewayError."""
         _, relay = await self._ready()
@@ -92,10 +99,10 @@ class Models:
         return self._loading.result()
 
     def _load(self) -> "tuple[Router, Relay]":
-        from synthmill_gateway.relay import Relay  # seconds of CPU: only here, in a thread
-        from synthmill_gateway.router import Router
+        from synthmill_gateway.observed import ObservedRouter  # seconds of CPU: only here, in a thread
+        from synthmill_gateway.relay import Relay
 
-        router = Router(OfflineModel(self._knobs), self._config.timeout_seconds)
+        router = ObservedRouter(OfflineModel(self._knobs), self._config.timeout_seconds)
         if self._loaded is not None and self._catalog is not None:
             check(self._loaded, self._catalog)
         gc.freeze()  # LiteLLM's million objects are here to stay; walking them made one answer in a hundred 0.3 s late

@@ -8,6 +8,7 @@ import asyncio
 import atexit
 import inspect
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -39,7 +40,8 @@ from synthmill_gateway.pricing import price_of
 from synthmill_gateway.request import ChatCall
 from synthmill_gateway.upstream import judge
 
-litellm.suppress_debug_info = True  # or it prints advice where our answers go
+for _name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+    logging.getLogger(_name).handlers.clear()  # ours writes what they say as JSON; theirs would write it again
 
 TRACE_HEADER = "traceparent"
 

@@ -6,6 +6,7 @@ LiteLLM takes about 2.5 ms of CPU a call, so one process passes some 300 calls a
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from synthmill.errors import UserError
 from synthmill.lifecycle import stop_on_signals
+from synthmill.monitoring.metrics import SHARED_FOLDER_VARIABLE, forget_process
 from synthmill.serving.listening import announce, hold
 from synthmill_gateway.config import GatewayConfig
 
@@ -54,12 +56,18 @@ class Workers:
     async def _run_all(self, port_file: Path | None) -> None:
         if self._config.file is not None:
             self._copy.write_bytes(self._config.file.read_bytes())
+        self._numbers.mkdir()
         files = [self._folder / str(seat) for seat in range(self._count)]
         keepers = [asyncio.create_task(self._keep(seat, file)) for seat, file in enumerate(files)]
         await self._accepting(files)
         if port_file is not None and not self._stop.is_set():
             announce(port_file, self.host, self.port)
         await asyncio.gather(*keepers)
+
+    @property
+    def _numbers(self) -> Path:
+        """Where the workers put what they count, so that any of them can tell of all."""
+        return self._folder / "metrics"
 
     @property
     def _copy(self) -> Path:
@@ -104,7 +112,9 @@ class Workers:
         while not self._stop.is_set():
             port_file.unlink(missing_ok=True)
             command = self._command(seat, port_file)
-            process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
+            process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.PIPE, env={**os.environ, SHARED_FOLDER_VARIABLE: str(self._numbers)}
+            )
             self._running[seat] = process, port_file
             ended = asyncio.create_task(process.wait())
             stopped = asyncio.create_task(self._stop.wait())
@@ -118,6 +128,7 @@ class Workers:
     def _judge(self, process: asyncio.subprocess.Process, port_file: Path) -> None:
         """One that never accepted, or that a setting stopped, would end again: then the whole gateway ends."""
         _log.error("worker %s ended with %s", process.pid, process.returncode)
+        forget_process(process.pid, self._numbers)
         if process.returncode == UserError.exit_code or not port_file.exists():
             self._code = process.returncode if process.returncode == UserError.exit_code else 1
             self._stop.set()

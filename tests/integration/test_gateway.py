@@ -55,7 +55,7 @@ def test_it_lives_before_it_is_ready_and_lets_early_requests_wait(tmp_path: Path
         assert httpx.get(f"{early.url}/healthz").status_code == 200
         assert httpx.get(f"{early.url}/readyz").status_code == 503
         assert post(early, body()).status_code == 200
-        assert httpx.get(f"{early.url}/readyz").json() == {"status": "ready"}
+        assert httpx.get(f"{early.url}/readyz").json() == {"ready": True, "checks": {"litellm": "ok"}}
 
 
 def test_the_offline_model_answers_by_schema_at_no_cost(gateway: Gateway) -> None:
