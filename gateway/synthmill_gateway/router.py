@@ -43,6 +43,8 @@ from synthmill_gateway.upstream import judge
 for _name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
     logging.getLogger(_name).handlers.clear()  # ours writes what they say as JSON; theirs would write it again
 
+litellm.suppress_debug_info = True  # or it prints advice where our answers go
+
 TRACE_HEADER = "traceparent"
 
 _UNLISTED = ("callbacks", "drop_params", "failure_callback", "organization", "success_callback", "user_config")
