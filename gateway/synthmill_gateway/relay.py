@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from synthmill_gateway.catalog.targets import Catalog, Target
 from synthmill_gateway.errors import GatewayError
+from synthmill_gateway.failures import Failure
 from synthmill_gateway.limits import Meter, Need, Used
 from synthmill_gateway.request import ChatCall
 from synthmill_gateway.router import Completion, Router
@@ -70,9 +71,19 @@ class Relay:
         try:
             completion = await self._router.complete(target, parameters, call)
             used = Used(completion.prompt_tokens, completion.completion_tokens, completion.cost)
+        except GatewayError as error:
+            raise _explained(error, target) from error
         finally:
             self._meter.settle(ticket, used)
         return completion
+
+
+def _explained(error: GatewayError, target: Target) -> GatewayError:
+    """A key that a provider refuses is ours, not one that whoever called us could change."""
+    if error.failure is not Failure.KEY or target.provider is None:
+        return error
+    message = f"{error.message} (check the key of provider {target.provider!r} in the gateway's file)"
+    return replace(error, message=message, code="provider_key")
 
 
 def _check_length(target: Target, call: ChatCall) -> None:

@@ -31,12 +31,13 @@ from litellm.llms.custom_llm import CustomLLM
 from litellm.types.router import GenericLiteLLMParams
 from litellm.types.utils import LlmProviders, Message, ModelResponse, Usage, all_litellm_params
 
+from synthmill import tracing
 from synthmill_gateway.catalog.checks import OFFLINE
 from synthmill_gateway.catalog.targets import OFFLINE_MODEL, Target
 from synthmill_gateway.errors import GatewayError
 from synthmill_gateway.offline import Answer, Finish, OfflineError, OfflineModel
 from synthmill_gateway.offline.model import ATTEMPT_HEADER
-from synthmill_gateway.pricing import price_of
+from synthmill_gateway.pricing import is_told, price_of
 from synthmill_gateway.request import ChatCall
 from synthmill_gateway.upstream import judge
 
@@ -44,8 +45,6 @@ for _name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
     logging.getLogger(_name).handlers.clear()  # ours writes what they say as JSON; theirs would write it again
 
 litellm.suppress_debug_info = True  # or it prints advice where our answers go
-
-TRACE_HEADER = "traceparent"
 
 _UNLISTED = ("callbacks", "drop_params", "failure_callback", "organization", "success_callback", "user_config")
 """Steer LiteLLM, though none of its own lists has them."""
@@ -166,7 +165,8 @@ def _response(route: str, answer: Answer) -> ModelResponse:
 
 
 def _headers(call: ChatCall) -> dict[str, str] | None:
-    given = {ATTEMPT_HEADER: call.attempt_ids, TRACE_HEADER: call.traceparent}
+    trace = tracing.parse(call.traceparent)
+    given = {ATTEMPT_HEADER: call.attempt_ids, tracing.HEADER: str(trace.child()) if trace else ""}
     return {name: value for name, value in given.items() if value} or None
 
 
@@ -188,7 +188,7 @@ def _cost(target: Target, response: ModelResponse, usage: Mapping[str, Any]) -> 
     if target.offline:
         return Decimal(0)
     cost = response._hidden_params.get("response_cost")
-    if cost is None or (cost == 0 and not is_priced(target.route)):
+    if cost is None or not is_told(usage) or (cost == 0 and not is_priced(target.route)):
         return None
     return Decimal(str(cost))
 

@@ -8,6 +8,7 @@ import pytest
 from synthmill_gateway.catalog.file import Price
 from synthmill_gateway.pricing import price_of
 
+FREE = Price(input_per_million=Decimal(0), output_per_million=Decimal(0))
 PRICE = Price(input_per_million=Decimal(2), output_per_million=Decimal(10))
 CACHED = Price(input_per_million=Decimal(2), output_per_million=Decimal(10), cached_input_per_million=Decimal("0.5"))
 
@@ -16,7 +17,8 @@ CACHED = Price(input_per_million=Decimal(2), output_per_million=Decimal(10), cac
     ("price", "usage", "dollars"),
     [
         (PRICE, {"prompt_tokens": 1_000, "completion_tokens": 100}, "0.003"),
-        (PRICE, {"prompt_tokens": 0, "completion_tokens": 0}, "0"),
+        (FREE, {"prompt_tokens": 5, "completion_tokens": 5}, "0"),
+        (FREE, {}, "0"),
         (
             PRICE,
             {"prompt_tokens": 10, "completion_tokens": 0, "prompt_tokens_details": {"cached_tokens": 9}},
@@ -41,4 +43,4 @@ def test_tokens_cost_what_the_file_says(price: Price, usage: dict[str, Any], dol
 
 def test_without_tokens_the_cost_is_unknown_and_not_0() -> None:
     assert price_of(PRICE, {}) is None
-    assert price_of(PRICE, {"prompt_tokens": 3, "completion_tokens": None}) is None
+    assert price_of(PRICE, {"prompt_tokens": 0, "completion_tokens": 0}) is None
