@@ -9,6 +9,7 @@ use crate::llm::provider::Providers;
 use crate::plan::Plans;
 use crate::shutdown::Shutdown;
 use crate::store::{Fact, Store, StoreGone, Unread};
+use crate::trace;
 
 /// The shared parts: far ends, caches, and the end of the program.
 pub struct Desk<S, J> {
@@ -54,7 +55,14 @@ impl<S: Store, J: JobView> Desk<S, J> {
     pub async fn block(&self, request: &GenerationRequest, reason: String) -> Halt {
         let news = self.jobs.block(&request.tenant, &request.job_id, request.round, &reason).await;
         if news == Blocking::New {
-            tracing::error!(job_id = request.job_id.as_str(), round = request.round, reason, "job blocked");
+            let trace_id = trace::id_of(request.traceparent.as_deref());
+            tracing::error!(
+                job_id = request.job_id.as_str(),
+                round = request.round,
+                trace_id,
+                reason,
+                "job blocked"
+            );
             let said = self.event(request, "job.blocked", Level::Error, &reason, JsonObject::new()).await;
             if said.is_err() {
                 return Halt::Stopped;

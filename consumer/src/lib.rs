@@ -12,11 +12,13 @@
 //! - `repair`, `coerce`, `cast`, `validate`   from an answer's text to a record, pure
 //! - `documents`, `offer`   what is written down, and what the store says of a record
 //! - `store`, `jobs`, `starts`   the far ends as traits; `stdio` implements the first two over lines
+//! - `amqp`       requests from RabbitMQ; `trace` the trace they belong to
 //! - `llm`        one HTTP call, and when it may be made
 
 #![forbid(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod amqp;
 pub mod app;
 pub mod cast;
 pub mod coerce;
@@ -45,4 +47,5 @@ pub mod template;
 #[cfg(test)]
 mod testing;
 pub mod text;
+pub mod trace;
 pub mod validate;

@@ -1,4 +1,4 @@
-//! `synthmill-consumer --stdio`: requests in, records out.
+//! `synthmill-consumer`: generation requests in, records out; as a service, or with `--stdio` over lines.
 
 use std::process::ExitCode;
 

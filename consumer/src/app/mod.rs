@@ -1,9 +1,11 @@
 //! Builds the program from its settings and runs it until there is nothing left to do, or it is told to stop.
 //!
 //! # Layout
+//! - `service`  RabbitMQ and Elasticsearch
 //! - `stdio`    lines in and out
 //! - `work`     the loop that serves deliveries, whatever they come from
 
+mod service;
 mod stdio;
 mod work;
 
@@ -42,9 +44,9 @@ pub fn run(settings: Settings) -> Result<Ended, String> {
 async fn start(settings: Settings) -> Result<Ended, String> {
     let shutdown = Shutdown::default();
     stop_on_signals(&shutdown)?;
-    match settings.mode {
+    match settings.mode.clone() {
         Mode::Stdio(admission) => stdio::run(settings, admission, shutdown).await,
-        Mode::Service(_) => Err("this build has --stdio only".to_owned()),
+        Mode::Service(service) => service::run(settings, *service, shutdown).await,
     }
 }
 

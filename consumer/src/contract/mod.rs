@@ -6,6 +6,7 @@
 mod event;
 mod ledger;
 mod lineage;
+mod message;
 mod names;
 mod request;
 mod slot;
@@ -15,6 +16,7 @@ mod timestamp;
 pub use event::{EventDocument, Level, Service};
 pub use ledger::{CallDocument, CallOutcome, ClaimDocument, RejectDocument};
 pub use lineage::Lineage;
+pub use message::read_request;
 pub use names::{ColumnName, JobId, Name, Round, Sha256Hex, V1};
 pub use request::{
     ExpressionColumn, GenerationRequest, LlmColumn, RequestColumn, RequestKind, RequestModel, RequestSlot,

@@ -63,15 +63,20 @@ pub struct BadLine {
 /// # Errors
 /// What is wrong, and whose line it is.
 pub fn read_line(line: &[u8]) -> Result<InputLine, BadLine> {
-    read(line).map_err(|reason| {
+    read(line).map_err(|reason| BadLine::of(reason, line))
+}
+
+impl BadLine {
+    /// With what can be read of `line`.
+    pub fn of(reason: String, line: &[u8]) -> Self {
         let whole: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
         let text = |key| whole.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
-        BadLine {
+        Self {
             reason,
             request_id: text("request_id").filter(|id| id.len() <= 200),
             job_id: text("job_id").and_then(|id| JobId::try_from(id).ok()),
         }
-    })
+    }
 }
 
 fn read(line: &[u8]) -> Result<InputLine, String> {

@@ -17,6 +17,7 @@ use crate::documents::{self, CallFacts, Share};
 use crate::ids;
 use crate::jobs::{JobView, Standing};
 use crate::store::{Fact, Store};
+use crate::trace;
 
 /// A call's body in one form.
 pub struct Composed {
@@ -215,10 +216,11 @@ async fn call<S: Store, J: JobView>(
         .map(|slot| ids::attempt_id(job, *slot, request.round, question.attempt))
         .collect();
     let call_id = numbers.next(&request.request_id);
+    let traceparent = request.traceparent.as_deref().and_then(trace::child_of);
     let identity = Identity {
         call_id: &call_id,
         attempt_ids: &attempt_ids.join(","),
-        traceparent: request.traceparent.as_deref(),
+        traceparent: traceparent.as_deref(),
     };
     let started = Instant::now();
     let result = desk.client.chat(question.target, &question.line.address, composed.body, &identity).await;
@@ -257,6 +259,8 @@ async fn throttle<S: Store, J: JobView>(
         base_url = question.target.shown,
         route = question.target.route,
         limit,
+        job_id = question.request.job_id.as_str(),
+        trace_id = trace::id_of(question.request.traceparent.as_deref()),
         "provider saturated"
     );
     let fields = fields(question, "concurrency", json!(limit));
@@ -278,7 +282,13 @@ async fn tell<S: Store, J: JobView>(
         Change::Opened { unreachable: true } => "provider.unreachable",
         Change::Opened { unreachable: false } => "provider.failing",
     };
-    tracing::warn!(base_url = question.target.shown, reason = error.reason, "{name}");
+    tracing::warn!(
+        base_url = question.target.shown,
+        reason = error.reason,
+        job_id = question.request.job_id.as_str(),
+        trace_id = trace::id_of(question.request.traceparent.as_deref()),
+        "{name}"
+    );
     let fields = fields(question, "patience_seconds", json!(desk.providers.patience().as_secs_f64()));
     Ok(desk.event(question.request, name, Level::Warning, &error.reason, fields).await?)
 }
