@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support import stack
 from tests.support.facts import assert_all_accepted, paid_twice
@@ -42,7 +43,8 @@ class Servers:
         """The one of that name; it runs."""
         if name not in self._own:
             self._own[name] = self._left.enter_context(own_server(name))
-        self._own[name].start()  # the test before may have left it dead
+        if not self._own[name].runs():  # the test before may have left it dead
+            self._own[name].start()
         return self._own[name]
 
     def close(self) -> None:
@@ -60,10 +62,14 @@ class Scene:
     indices: Indices
     seed: int
 
+    def recipe(self, **changes: Any) -> dict[str, Any]:  # noqa: ANN401  any part of a recipe
+        """Its own seed keeps this scene's records apart from those of others in the dataset: no duplicates."""
+        return recipe(batch=BATCH, seed=self.mill.client.http.base_url.port, **changes)
+
     def order(self, records: int, route: str = "mock/one") -> str:
         """A job of that many rows, under way."""
         source = self.mill.client.upload("products.csv", rows(records))
-        return self.mill.client.order(recipe(batch=BATCH, model={"route": route}), source)
+        return self.mill.client.order(self.recipe(model={"route": route}), source)
 
     def until_answered(self, count: int) -> int:
         """Waits until the provider gave so many answers; says how many it gave."""

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +44,20 @@ class Server:
         """Ends it if it runs."""
         self._run("stop")
 
+    def runs(self) -> bool:
+        """Whether all that was started is alive."""
+        return all(map(_alive, self._groups()))
+
     def kill(self) -> None:
-        """SIGKILL to the server and all that it started."""
+        """SIGKILL to the server and all that it started; it has to run."""
+        assert self.runs(), f"{self.name} does not run"
+        self.end()
+
+    def end(self) -> None:
+        """The same, whatever is left of it."""
         for group in self._groups():
-            os.killpg(group, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
         until(lambda: not any(map(_alive, self._groups())), f"the end of {self.name}")
 
     @contextmanager
@@ -85,7 +95,7 @@ def own_server(name: str) -> Iterator[Server]:
         server.start()
         yield server
     finally:
-        server.kill()  # its data goes anyway
+        server.end()  # its data goes anyway
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
 
