@@ -101,7 +101,9 @@ class JobDocument(Contract):
     state: JobState = JobState.CREATED
     reason: str | None = Field(None, description="why it is blocked, failed or paused, and what to do")
     round: Round = 1
-    round_scope: Literal["all", "mendable"] = Field("all", description="which exhausted slots this round tries again")
+    round_scope: Literal["all", "mendable", "replayed"] = Field(
+        "all", description="which exhausted slots this round tries again; replayed: those marked in the round before it"
+    )
     max_attempts: int = Field(4, ge=1, le=20, description="of this round; lowered when max_candidates comes near")
     planner: Lease | None = None
     checkpoint: PlanCheckpoint | None = None

@@ -102,7 +102,7 @@ async def test_a_release_may_wait_and_still_leaves_the_count_as_it_was(broker: B
         await consumption.settle(delivery, Settlement.RELEASE, delay_seconds=0.3)
         again = await take_one(consumption)
         assert time.time() - settled_at >= 0.3
-        assert (again.message, again.redelivered) == (delivery.message, False)
+        assert (again.message, again.redelivered, again.begun) == (delivery.message, False, 0)
         assert await consumption.started(again) == 1
         await acknowledge(consumption, again)
 
@@ -231,3 +231,18 @@ async def test_settling_what_the_broker_took_back_does_nothing(broker: Broker) -
         late = await take_one(consumption)
     await consumption.settle(late, Settlement.ACK)
     assert await drained(broker, GENERATION) == ["m0"]
+
+
+async def test_what_was_begun_in_vain_stays_with_a_message_that_is_released_later(broker: Broker) -> None:
+    await broker.publish(GENERATION, numbered(1))
+    async with broker.consume(GENERATION, prefetch=1) as consumption:
+        delivery = await take_one(consumption)
+        assert (delivery.begun, delivery.suspect) == (0, False)
+        await consumption.started(delivery)
+        await consumption.settle(delivery, Settlement.RETRY)
+        for _ in range(2):  # whoever cannot work on it now takes only its own beginning back
+            again = await take_one(consumption)
+            assert (again.begun, again.suspect) == (1, True)
+            assert await consumption.started(again) == 2
+            await consumption.settle(again, Settlement.RELEASE)
+        await acknowledge(consumption, await take_one(consumption))

@@ -119,13 +119,17 @@ class Lane:
             raise self._broken
 
     async def _dispatch(self, consumption: Consumption, delivery: Delivery) -> None:
-        """A message that somebody lost is served alone: if it kills its process, it takes nobody else's work along."""
-        if delivery.redelivered:
+        """A suspect is served alone: if it kills its process, it takes nobody else's work along.
+
+        That a message was lost does not stay with it: one that is released because its job's lease is still taken
+        comes as a new copy, which tells only that it had begun.
+        """
+        if delivery.suspect:
             await self._empty_hands()
         task = asyncio.create_task(self._serve(consumption, delivery))
         self._running.add(task)
         task.add_done_callback(self._ended)
-        if delivery.redelivered:
+        if delivery.suspect:
             await self._empty_hands()
 
     async def _empty_hands(self) -> None:

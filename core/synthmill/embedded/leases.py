@@ -85,12 +85,16 @@ def lease(connection: Connection, queue: Queue, owner: str, count: int, now: Mom
     rows = connection.execute(
         "UPDATE messages SET owner = ?, due = NULL, lease_ends = ?, deliveries = deliveries + 1, began = 0"
         " WHERE seq IN (SELECT seq FROM messages WHERE queue = ? AND due = 0 ORDER BY seq LIMIT ?)"
-        " RETURNING seq, deliveries, message_id, body, headers, lost",
+        " RETURNING seq, deliveries, message_id, body, headers, lost, started",
         (owner, now.steady + seconds, queue, count),
     ).fetchall()
     return [
-        Leased(Delivery(queue, Message(message_id, body, json.loads(headers)), f"{seq}.{turn}", lost > 0), seq, turn)
-        for seq, turn, message_id, body, headers, lost in sorted(rows)
+        Leased(
+            Delivery(queue, Message(message_id, body, json.loads(headers)), f"{seq}.{turn}", lost > 0, started),
+            seq,
+            turn,
+        )
+        for seq, turn, message_id, body, headers, lost, started in sorted(rows)
     ]
 
 

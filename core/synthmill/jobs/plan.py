@@ -102,6 +102,8 @@ async def _open_slots(round_: _Round, start: int) -> AsyncIterator[int]:
 def _is_open(job: JobDocument, slot: dict[str, object]) -> bool:
     if slot["state"] != SlotState.EXHAUSTED:
         return False
+    if job.round_scope == "replayed":
+        return slot["round"] == job.round - 1
     return job.round_scope == "all" or slot["reject_class"] not in FINAL_CLASSES
 
 

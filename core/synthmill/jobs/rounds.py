@@ -29,7 +29,9 @@ async def top_up(services: Services, job: JobDocument, status: Status) -> JobDoc
 
 async def republish(services: Services, job: JobDocument) -> JobDocument:
     """The same scope once more, for a round whose requests are gone from the queue without an outcome."""
-    return await _raise_round(services, job, job.round_scope, job.max_attempts, by="flow")
+    # marks of replayed slots stand in the round before, and would be two rounds away
+    scope: Scope = "mendable" if job.round_scope == "replayed" else job.round_scope
+    return await _raise_round(services, job, scope, job.max_attempts, by="flow")
 
 
 async def resume(services: Services, job: JobDocument, status: Status, *, by: Service = "cli") -> JobDocument:

@@ -105,6 +105,8 @@ async def _exhausted_split(store: RecordStore, slots: Place, job: JobDocument) -
     if job.round_scope == "mendable":
         earlier = Range(high=job.round - 1)
         closed += await store.count(slots, {**exhausted, "round": earlier, "reject_class": FINAL_CLASSES})
+    if job.round_scope == "replayed":  # only those marked in the round before are tried
+        closed += await store.count(slots, {**exhausted, "round": Range(high=job.round - 2)})
     return closed, final
 
 

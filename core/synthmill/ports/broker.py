@@ -53,12 +53,22 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message in our hands until it is settled. `redelivered`: somebody had it before and did not settle it."""
+    """A message in our hands until it is settled.
+
+    `redelivered`: somebody had it before and did not settle it. `begun`: how often its handling began before and did
+    not end well; of one that is redelivered perhaps more often.
+    """
 
     queue: Queue
     message: Message
     tag: str
     redelivered: bool
+    begun: int = 0
+
+    @property
+    def suspect(self) -> bool:
+        """Whether it may have ended a process."""
+        return self.redelivered or self.begun > 0
 
 
 class Settlement(StrEnum):

@@ -4,16 +4,15 @@ A job whose planning was given up fails, and so does an export; the slots of a r
 All with the evidence.
 """
 
-import base64
-from collections.abc import Mapping
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
+from synthmill.dead_letters.keeping import keep_letter, letter_of
 from synthmill.jobs.documents import find_job
 from synthmill.jobs.events import say
 from synthmill.jobs.export.writing import fail_export
-from synthmill.ports.broker import EVIDENCE_PREFIX, ORIGINAL_QUEUE_HEADER, STARTED_HEADER, Message, Queue
+from synthmill.ports.broker import Message, Queue
 from synthmill.ports.records import Collection, Place, Write, WriteMode
 from synthmill.services import Services
 from synthmill_schemas.dead_letter import DeadLetterDocument
@@ -28,13 +27,6 @@ from synthmill_worker.handlers.words import Handled
 
 M = TypeVar("M", JobMessage, GenerationRequest, ExportMessage)
 Content = JobMessage | GenerationRequest | ExportMessage
-
-_NO_REASON = "given up by the broker"
-_QUEUES: dict[Queue, Literal["jobs", "generation", "exports"]] = {
-    Queue.JOBS: "jobs",
-    Queue.GENERATION: "generation",
-    Queue.EXPORTS: "exports",
-}
 
 
 async def handle_dead_job(services: Services, message: Message) -> Handled:
@@ -92,7 +84,7 @@ def _parked(request: GenerationRequest, slot: RequestSlot, letter: DeadLetterDoc
         slot=slot.slot,
         state=SlotState.PARKED,
         round=request.round,
-        reject_class=_class(letter.evidence),
+        reject_class=letter.reject_class or RejectClass.PROVIDER,  # the request was sound when it was published
         reason=f"{letter.reason}; its request is kept as {letter.report_id}",
         seed_id=slot.seed_id,
         lineage=slot.lineage,
@@ -100,15 +92,8 @@ def _parked(request: GenerationRequest, slot: RequestSlot, letter: DeadLetterDoc
     )
 
 
-def _class(evidence: Mapping[str, str]) -> RejectClass:
-    """What the evidence says, else `provider`: the request was sound when it was published."""
-    told = evidence.get("class", "")
-    return RejectClass(told) if told in set(RejectClass) else RejectClass.PROVIDER
-
-
 async def _keep(services: Services, letter: DeadLetterDocument) -> None:
-    place = Place(letter.tenant, Collection.REPORTS)
-    await services.store.bulk([Write(place, letter.report_id, letter.model_dump(mode="json"))])
+    await keep_letter(services.store, letter)
     about = f"job {letter.job_id}" if letter.job_id else "nobody's"
     await say(
         services.store,
@@ -119,32 +104,17 @@ async def _keep(services: Services, letter: DeadLetterDocument) -> None:
         job_id=letter.job_id,
         level=Level.ERROR,
         fields={"report_id": letter.report_id, "queue": letter.queue},
-        event_id=letter.report_id,
+        event_id=f"{letter.report_id}-{letter.replays}" if letter.replays else letter.report_id,
     )
 
 
 def _letter(services: Services, queue: Queue, message: Message, content: Content | None) -> DeadLetterDocument:
-    evidence = {
-        name.removeprefix(EVIDENCE_PREFIX): told
-        for name, told in message.headers.items()
-        if name.startswith(EVIDENCE_PREFIX)
-    }
-    own = {ORIGINAL_QUEUE_HEADER, STARTED_HEADER, *(EVIDENCE_PREFIX + name for name in evidence)}
-    body, encoding = _text(message.body)
-    starts = message.headers.get(STARTED_HEADER, "")
-    return DeadLetterDocument(
+    return letter_of(
+        queue,
+        message,
         tenant=content.tenant if content else services.settings.tenant,
-        report_id=f"dead-{queue}-{message.message_id}",
-        queue=_QUEUES[queue],
-        message_id=message.message_id,
         job_id=content.job_id if content else None,
-        round=None if content is None or isinstance(content, ExportMessage) else content.round,
-        reason=evidence.get("reason", _NO_REASON),
-        starts=int(starts) if starts.isdigit() else None,
-        evidence=evidence,
-        headers={name: told for name, told in message.headers.items() if name not in own},
-        body=body,
-        encoding=encoding,
+        round_=None if content is None or isinstance(content, ExportMessage) else content.round,
     )
 
 
@@ -153,10 +123,3 @@ def _parsed(contract: type[M], message: Message) -> M | None:
         return contract.model_validate_json(message.body)
     except ValidationError:
         return None
-
-
-def _text(body: bytes) -> tuple[str, Literal["utf-8", "base64"]]:
-    try:
-        return body.decode(), "utf-8"
-    except UnicodeDecodeError:
-        return base64.b64encode(body).decode(), "base64"

@@ -21,5 +21,5 @@ async def handle_export(services: Services, message: Message) -> Handled:
     try:
         wanted = ExportMessage.model_validate_json(message.body)
     except ValidationError as error:
-        raise Undecodable(f"not an export message: {error.errors()[0]['msg']}") from error
+        raise Undecodable.because("an export message", error) from error
     return _HANDLED[await write_export(services, wanted.tenant, wanted.export_id)]

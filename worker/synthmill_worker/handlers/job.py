@@ -32,7 +32,7 @@ def decode(message: Message) -> JobMessage:
     try:
         return JobMessage.model_validate_json(message.body)
     except ValidationError as error:
-        raise Undecodable(f"not a job message: {error.errors()[0]['msg']}") from error
+        raise Undecodable.because("a job message", error) from error
 
 
 async def handle_job(services: Services, message: Message) -> Handled:

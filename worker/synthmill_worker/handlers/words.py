@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from pydantic import ValidationError
+
 from synthmill.errors import SynthmillError
 
 
@@ -18,3 +20,10 @@ class Handled(StrEnum):
 
 class Undecodable(SynthmillError):
     """A body that is no message of its queue; no delivery of it can ever be worked on."""
+
+    @classmethod
+    def because(cls, what: str, error: ValidationError) -> "Undecodable":
+        """Tells the first fault, and where in the body it is."""
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        return cls(f"not {what}: {where + ': ' if where else ''}{fault['msg']}")

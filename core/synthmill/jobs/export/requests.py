@@ -72,6 +72,13 @@ async def request_export(services: Services, tenant: str, job_id: str, form: For
     return document
 
 
+async def request_again(store: RecordStore, tenant: str, export_id: str) -> ExportDocument:
+    """Lets an export that failed be written, once its message comes."""
+    return await change_export(
+        store, tenant, export_id, lambda current: _FRESH if current.state is ExportState.FAILED else None
+    )
+
+
 async def send_export(services: Services, export: ExportDocument) -> None:
     """Sends the export's message; a worker that finds it done drops it."""
     trace = tracing.parse(export.traceparent) or tracing.new()

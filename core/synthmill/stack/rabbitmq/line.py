@@ -68,8 +68,9 @@ class Line:
 
     async def _on_message(self, incoming: AbstractIncomingMessage) -> None:
         tag = f"{self.number}.{incoming.delivery_tag}"
-        delivery = Delivery(self.queue, disclose(incoming, self.queue), tag, bool(incoming.redelivered))
-        self.ready.append(Held(incoming, delivery, copy_of(incoming), begun_before(incoming)))
+        message, begun = disclose(incoming, self.queue), begun_before(incoming)
+        delivery = Delivery(self.queue, message, tag, bool(incoming.redelivered), begun)
+        self.ready.append(Held(incoming, delivery, copy_of(incoming), begun))
         self.came()
 
     async def _on_close(self, *_: object) -> None:
