@@ -86,6 +86,16 @@ def _engine_faults(schema: JsonObject, path: Path) -> Iterator[Found]:
         yield Found(path, f"the schema cannot be used: {message}", "Mend the schema.")
 
 
+def runs_in_linear_time(pattern: str) -> bool:
+    """Whether the engine that rows are checked with takes the pattern: Rust's `regex`, as Polars has it."""
+    options = jsonschema_rs.RegexOptions()
+    try:
+        jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=options, offline=True)
+    except (jsonschema_rs.ValidationError, ValueError):
+        return False
+    return True
+
+
 class _Inliner:
     """Writes local references out."""
 

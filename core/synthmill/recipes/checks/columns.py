@@ -5,8 +5,18 @@ from collections.abc import Iterator
 
 from synthmill.recipes.draft import Draft
 from synthmill.recipes.errors import Found, Path
+from synthmill.recipes.schemas import runs_in_linear_time
 from synthmill.recipes.vocabulary import RESERVED
 from synthmill_schemas.recipe import FieldContract, Scalar, ValueType
+
+_NOT_LINEAR = {
+    "look-around": (
+        re.compile(r"\(\?<?[=!]"),
+        "Say what the text must be, without what must not stand beside it, or list the values.",
+    ),
+    "the reference": (re.compile(r"\\[1-9]|\(\?P="), "Write the part out again."),
+}
+"""What expressions of other engines have and this one cannot."""
 
 _NUMERIC = frozenset({ValueType.INTEGER, ValueType.NUMBER})
 
@@ -54,12 +64,22 @@ def _pattern_faults(contract: FieldContract, path: Path) -> Iterator[Found]:
     if contract.type is not ValueType.STRING:
         hint = "Use minimum, maximum or values, or make it a string."
         yield Found((*path, "pattern"), f"a pattern is for text, not for type {contract.type.value}", hint)
+    if not runs_in_linear_time(contract.pattern):
+        message, hint = _why_refused(contract.pattern)
+        yield Found((*path, "pattern"), message, hint)
+
+
+def _why_refused(pattern: str) -> tuple[str, str]:
+    """The engine does not say why, so this looks for what people miss in it, then asks Python's own for a reason."""
+    for kind, (form, hint) in _NOT_LINEAR.items():
+        if (found := form.search(pattern)) is not None:
+            return f"{kind} {found.group()!r} cannot be used: each row is checked in linear time", hint
     try:
-        re.compile(contract.pattern)
+        re.compile(pattern)
     except re.error as error:
-        yield Found(
-            (*path, "pattern"), f"not a regular expression: {error}", "Mend it; put it in single quotes in YAML."
-        )
+        return f"not a regular expression: {error}", "Mend it; put it in single quotes in YAML."
+    hint = "Rows are checked by Rust's regex, see docs.rs/regex for its syntax; escape braces that are meant as text."
+    return "not a regular expression of the engine that checks rows", hint
 
 
 def _bound_faults(contract: FieldContract, path: Path) -> Iterator[Found]:
