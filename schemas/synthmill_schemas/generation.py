@@ -18,7 +18,7 @@ from synthmill_schemas.base import (
     Sha256,
     Slot,
 )
-from synthmill_schemas.recipe import ValueType
+from synthmill_schemas.recipe import ModelLimits, ValueType
 from synthmill_schemas.seed import Lineage
 
 
@@ -31,6 +31,7 @@ class RequestModel(Contract):
     system: str | None = None
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     timeout_seconds: float = Field(120, gt=0)
+    limits: ModelLimits | None = None
 
 
 class RequestLlmColumn(Contract):

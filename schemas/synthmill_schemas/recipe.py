@@ -234,6 +234,19 @@ class LlmColumn(_Column):
 Column = Annotated[SourceColumn | SamplerColumn | ExpressionColumn | LlmColumn, Field(discriminator="kind")]
 
 
+PerMinute = Annotated[int, Field(ge=1, le=1_000_000_000_000)]
+
+
+class ModelLimits(Contract):
+    """What one consumer process may send to the model in a minute; what is left out is not limited."""
+
+    requests_per_minute: PerMinute | None = Field(None, description="calls, failed ones included")
+    input_tokens_per_minute: PerMinute | None = Field(None, description="estimated before a call, then corrected")
+    output_tokens_per_minute: PerMinute | None = Field(
+        None, description="until its answer a call counts with its max_tokens, else with what calls took so far"
+    )
+
+
 class Model(Contract):
     """Which model writes, and how it is asked."""
 
@@ -249,6 +262,7 @@ class Model(Contract):
     system: str | None = Field(None, description="standing instruction; never rendered with data")
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="sent as they are, e.g. temperature")
     timeout_seconds: float = Field(120, gt=0, le=3600)
+    limits: ModelLimits | None = Field(None, description="of the account behind the key; default: none")
 
 
 class Recipe(Contract):

@@ -19,8 +19,8 @@ pub use lineage::Lineage;
 pub use message::read_request;
 pub use names::{ColumnName, JobId, Name, Round, Sha256Hex, V1};
 pub use request::{
-    ExpressionColumn, GenerationRequest, LlmColumn, RequestColumn, RequestKind, RequestModel, RequestSlot,
-    ValueType,
+    ExpressionColumn, GenerationRequest, LlmColumn, ModelLimits, RequestColumn, RequestKind, RequestModel,
+    RequestSlot, ValueType,
 };
 pub use slot::{Provenance, RejectClass, Rung, SlotDocument, SlotState};
 pub use stdio::{

@@ -29,6 +29,19 @@ pub struct RequestModel {
     pub parameters: JsonObject,
     #[serde(default = "default_timeout")]
     pub timeout_seconds: f64,
+    #[serde(default)]
+    pub limits: Option<ModelLimits>,
+}
+
+/// What may be sent to the model in a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ModelLimits {
+    #[serde(default)]
+    pub requests_per_minute: Option<u64>,
+    #[serde(default)]
+    pub input_tokens_per_minute: Option<u64>,
+    #[serde(default)]
+    pub output_tokens_per_minute: Option<u64>,
 }
 
 /// The type of an expression column's value.
@@ -118,6 +131,7 @@ pub struct GenerationRequest {
 }
 
 const MOST_SLOTS: usize = 50;
+const MOST_PER_MINUTE: u64 = 1_000_000_000_000;
 const RESERVED_PARAMETERS: [&str; 4] = ["messages", "model", "stream", "n"];
 
 impl GenerationRequest {
@@ -170,6 +184,9 @@ impl GenerationRequest {
         if !(model.timeout_seconds > 0.0 && model.timeout_seconds <= 86_400.0) {
             return Err(format!("model.timeout_seconds is {}, want 0 to 86400", model.timeout_seconds));
         }
+        if let Some(limits) = &model.limits {
+            limits.check()?;
+        }
         match RESERVED_PARAMETERS.iter().find(|key| model.parameters.contains_key(**key)) {
             Some(key) => Err(format!("model.parameters must not set {key}: the consumer sets it")),
             None => Ok(()),
@@ -200,6 +217,21 @@ impl GenerationRequest {
             Some(name) => Err(format!("unique column {name} is not part of the record")),
             None => Ok(()),
         }
+    }
+}
+
+impl ModelLimits {
+    fn check(&self) -> Result<(), String> {
+        for (name, limit) in [
+            ("requests", self.requests_per_minute),
+            ("input_tokens", self.input_tokens_per_minute),
+            ("output_tokens", self.output_tokens_per_minute),
+        ] {
+            if let Some(limit) = limit {
+                within(&format!("model.limits.{name}_per_minute"), limit, 1, MOST_PER_MINUTE)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -71,7 +71,7 @@ pub async fn fill<S: Store, J: JobView>(
         Err(reason) => return Err(desk.block(request, reason).await),
     };
     let open = open.iter().map(|index| render(request, plan, *index)).collect::<Result<Vec<_>, _>>()?;
-    let line = desk.providers.line(&target.base_url, &target.route);
+    let line = desk.providers.line(&target.base_url, model);
     let mut run = Run { desk, request, plan, model, target, line, numbers: CallNumbers::default(), open };
     run.attempts().await
 }
@@ -139,6 +139,7 @@ impl<S: Store, J: JobView> Run<'_, S, J> {
             attempt,
             seed,
             slots,
+            parameters: &self.model.parameters,
             previous,
             failures,
         };

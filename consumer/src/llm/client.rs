@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::answer::{self, Answer};
 use super::backoff;
 use super::error::{self, CallError, Kind};
+use super::told::{self, Told};
 use crate::contract::RequestModel;
 use crate::text;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
@@ -90,6 +91,13 @@ pub struct Identity<'call> {
     pub traceparent: Option<&'call str>,
 }
 
+/// What came of a call.
+pub struct Heard {
+    pub result: Result<Answer, CallError>,
+    /// Nothing when no answer came.
+    pub told: Told,
+}
+
 /// Connections to all providers.
 pub struct Client {
     outside: reqwest::Client,
@@ -129,16 +137,26 @@ impl Client {
         }
     }
 
-    /// Posts `body` to the target's chat completions and reads the answer.
-    ///
-    /// # Errors
-    /// Whatever went wrong, with its decision.
+    /// Posts `body` to the target's chat completions and reads the answer. What went wrong comes with its decision.
     pub async fn chat(
         &self,
         target: &Target,
         address: &Address,
         body: Vec<u8>,
         identity: &Identity<'_>,
+    ) -> Heard {
+        let mut told = Told::default();
+        let result = self.exchange(target, address, body, identity, &mut told).await;
+        Heard { result, told }
+    }
+
+    async fn exchange(
+        &self,
+        target: &Target,
+        address: &Address,
+        body: Vec<u8>,
+        identity: &Identity<'_>,
+        told: &mut Told,
     ) -> Result<Answer, CallError> {
         let whom = &target.shown;
         let headers = headers(target, identity)?;
@@ -148,6 +166,7 @@ impl Client {
         let mut response =
             request.timeout(target.timeout).send().await.map_err(|error| not_sent(&error, whom))?;
         let status = response.status().as_u16();
+        *told = told::read(|name| header(response.headers(), name));
         let asked = asked_wait(response.headers());
         let cost = header(response.headers(), "x-synthmill-cost-usd").and_then(|text| text.parse().ok());
         let body =

@@ -5,12 +5,14 @@ use tokio::time::{Instant, sleep};
 
 use super::answer::Answer;
 use super::breaker::{Change, Health, Pass};
-use super::client::{Identity, Target};
+use super::client::{Heard, Identity, Target};
 use super::error::{CallError, Kind};
 use super::forms::Step;
 use super::limiter::{Permit, Throttle};
 use super::provider::Line;
+use super::rates::{Reservation, Shape};
 use super::retries::Retry;
+use super::turn::{self, Leave};
 use crate::contract::{CallOutcome, GenerationRequest, JsonObject, Level, Rung, Sha256Hex};
 use crate::desk::{Desk, Halt};
 use crate::documents::{self, CallFacts, Share};
@@ -34,6 +36,7 @@ pub struct Question<'run> {
     pub seed: u32,
     /// The numbers of the slots in it.
     pub slots: Vec<u64>,
+    pub parameters: &'run JsonObject,
     /// What the previous attempt came to, when that was a failure of the provider.
     pub previous: Option<&'run CallError>,
     /// Failures of the provider in a row.
@@ -79,10 +82,8 @@ pub async fn ask<S: Store, J: JobView>(
     let mut rung = question.line.forms.rung();
     let mut unreached = 0;
     loop {
-        let (permit, pass) = turn(desk, question).await?;
-        let composed =
-            compose(rung).map_err(|error| Halt::Invalid(format!("no body can be written: {error}")))?;
-        let (facts, result) = call(desk, question, numbers, rung, composed).await?;
+        let (Leave { permit, pass, reservation }, composed) = leave(desk, question, || compose(rung)).await?;
+        let (facts, result) = call(desk, question, numbers, rung, composed, reservation).await?;
         let Err(error) = &result else {
             question.line.limiter.succeeded();
             question.line.forms.answered(rung);
@@ -172,29 +173,31 @@ async fn wait_after_failure<S: Store, J: JobView>(
     }
 }
 
-/// Waits until this call may go out, and looks a last time whether it still should.
-async fn turn<S: Store, J: JobView>(
+/// Waits until this call may go out, and looks a last time whether it still should. The body is only written before
+/// the wait where limits are declared, which count its length: else all that wait would hold theirs.
+async fn leave<S: Store, J: JobView>(
     desk: &Desk<S, J>,
     question: &Question<'_>,
-) -> Result<(Permit, Pass), Halt> {
+    compose: impl Fn() -> serde_json::Result<Composed>,
+) -> Result<(Leave, Composed), Halt> {
+    let compose = || compose().map_err(|error| Halt::Invalid(format!("no body can be written: {error}")));
+    let written = question.line.rates.as_ref().map(|_| compose()).transpose()?;
+    let shape =
+        written.as_ref().map(|written| Shape::of(&written.body, question.slots.len(), question.parameters));
     let request = question.request;
     let mark = question.line.breaker.mark();
-    let waited = async {
-        let permit = question.line.limiter.acquire().await;
-        (permit, question.line.breaker.pass(mark).await)
-    };
-    let (permit, pass) = tokio::select! {
+    let leave = tokio::select! {
         biased;
         () = desk.shutdown.draining() => return Err(Halt::Stopped),
-        turn = waited => turn,
+        leave = turn::leave(question.line, shape, mark) => leave,
     };
     match desk.jobs.standing(&request.tenant, &request.job_id, request.round).await {
         Standing::Running => {}
         Standing::Over(reason) => return Err(Halt::Dropped(reason)),
         Standing::Blocked(reason) => return Err(Halt::Blocked(reason)),
     }
-    match pass {
-        Ok(pass) => Ok((permit, pass)),
+    match leave {
+        Ok(leave) => Ok((leave, written.map_or_else(compose, Ok)?)),
         Err(_) => {
             Err(desk.block(request, unreachable(desk, question, "it was tried by other requests")).await)
         }
@@ -207,6 +210,7 @@ async fn call<S: Store, J: JobView>(
     numbers: &mut CallNumbers,
     rung: Rung,
     composed: Composed,
+    reservation: Option<Reservation>,
 ) -> Result<(CallFacts, Result<Answer, CallError>), Halt> {
     let request = question.request;
     let job = request.job_id.as_str();
@@ -223,7 +227,7 @@ async fn call<S: Store, J: JobView>(
         traceparent: traceparent.as_deref(),
     };
     let started = Instant::now();
-    let result = desk.client.chat(question.target, &question.line.address, composed.body, &identity).await;
+    let result = send(desk, question, composed.body, &identity, reservation).await;
     let usage = result.as_ref().map_or_else(
         |_| Share::default(),
         |answer| Share {
@@ -243,6 +247,31 @@ async fn call<S: Store, J: JobView>(
     };
     desk.store.note(vec![Fact::Call(Box::new(document))]).await?;
     Ok((facts, result))
+}
+
+/// Makes the call, and tells limits and pace how much it took.
+async fn send<S, J>(
+    desk: &Desk<S, J>,
+    question: &Question<'_>,
+    body: Vec<u8>,
+    identity: &Identity<'_>,
+    mut reservation: Option<Reservation>,
+) -> Result<Answer, CallError> {
+    let line = question.line;
+    reservation.iter_mut().for_each(Reservation::sent);
+    let Heard { result, told } = desk.client.chat(question.target, &line.address, body, identity).await;
+    let tokens = result.as_ref().map_or((0, 0), |answer| (answer.prompt_tokens, answer.completion_tokens));
+    line.pace.told(&told, line.limiter.in_flight(), tokens.0 + tokens.1);
+    if let Some(reservation) = reservation {
+        match result.as_ref().map_err(|error| error.kind) {
+            Ok(_) => reservation.answered(tokens.0, tokens.1),
+            // it may have been worked on: what was expected stands
+            Err(Kind::Failed) => {}
+            Err(Kind::Unreachable) => reservation.unreached(),
+            Err(_) => reservation.refused(),
+        }
+    }
+    result
 }
 
 async fn throttle<S: Store, J: JobView>(

@@ -1,7 +1,7 @@
 //! One chat call to any OpenAI-compatible address, and when it may be made.
 //!
 //! `exchange` makes the calls; `client` speaks HTTP; `answer` reads what came, `error` says what a failure means; `limiter`, `breaker`,
-//! `budget` and `backoff` say when; `forms` remembers which form of answer an address can be asked for.
+//! `budget`, `backoff`, `rates` and `pace` say when, `turn` asks them all; `forms` remembers which form of answer an address can be asked for.
 
 pub mod answer;
 pub mod backoff;
@@ -12,5 +12,9 @@ pub mod error;
 pub mod exchange;
 pub mod forms;
 pub mod limiter;
+pub mod pace;
 pub mod provider;
+pub mod rates;
 pub mod retries;
+pub mod told;
+pub mod turn;

@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::breaker::Breaker;
-use super::breaker::Standing;
+use super::breaker::{Breaker, Standing};
 use super::budget::{Budget, BudgetSettings};
 use super::client;
 use super::forms::Forms;
 use super::limiter::Limiter;
+use super::pace::Pace;
+use super::rates::Rates;
 use super::retries::{Retries, Retry};
+use super::turn::Waiting;
+use crate::contract::{ModelLimits, RequestModel};
 use crate::text;
 
 /// When calls may be made.
@@ -31,6 +34,10 @@ pub struct Line {
     pub limiter: Arc<Limiter>,
     pub forms: Arc<Forms>,
     pub retries: Arc<Retries>,
+    pub pace: Arc<Pace>,
+    pub waiting: Arc<Waiting>,
+    /// Of the recipes that declare the same limits for the same key; none when none are declared.
+    pub rates: Option<Arc<Rates>>,
     pub address: Arc<client::Address>,
     /// Of the address, shared by its models.
     pub breaker: Arc<Breaker>,
@@ -44,6 +51,10 @@ pub struct LineState {
     /// Calls that may be in flight, and those that are.
     pub limit: usize,
     pub in_flight: usize,
+    /// Calls that wait for leave to go out.
+    pub waiting: usize,
+    /// The longest distance that calls keep because the provider told that little is left.
+    pub pace: Duration,
     /// Calls made again, in the order of [`Retry::ALL`].
     pub retries: [u64; Retry::ALL.len()],
 }
@@ -53,6 +64,8 @@ impl LineState {
     pub fn add(&mut self, other: &Self) {
         self.limit += other.limit;
         self.in_flight += other.in_flight;
+        self.waiting += other.waiting;
+        self.pace = self.pace.max(other.pace);
         for (count, more) in self.retries.iter_mut().zip(other.retries) {
             *count += more;
         }
@@ -65,17 +78,32 @@ struct Address {
     budget: Arc<Budget>,
 }
 
+/// Whose limits they are: two keys are two accounts.
+#[derive(PartialEq, Eq, Hash)]
+struct Declared {
+    base_url: String,
+    route: String,
+    key: Option<String>,
+    limits: ModelLimits,
+}
+
 /// All addresses and models met so far.
 pub struct Providers {
     settings: CallSettings,
     addresses: Mutex<HashMap<String, Address>>,
     lines: Mutex<HashMap<(String, String), Line>>,
+    rates: Mutex<HashMap<Declared, Arc<Rates>>>,
 }
 
 impl Providers {
     /// No address met yet.
     pub fn new(settings: CallSettings) -> Arc<Self> {
-        Arc::new(Self { settings, addresses: Mutex::default(), lines: Mutex::default() })
+        Arc::new(Self {
+            settings,
+            addresses: Mutex::default(),
+            lines: Mutex::default(),
+            rates: Mutex::default(),
+        })
     }
 
     /// All lines as they are now.
@@ -85,6 +113,8 @@ impl Providers {
             route: route.clone(),
             limit: line.limiter.limit(),
             in_flight: line.limiter.in_flight(),
+            waiting: line.waiting.count(),
+            pace: line.pace.gap(),
             retries: line.retries.all(),
         };
         lines.iter().map(state).collect()
@@ -112,11 +142,25 @@ impl Providers {
         self.settings.patience
     }
 
-    /// The line to `route` at `base_url`.
-    pub fn line(&self, base_url: &str, route: &str) -> Line {
+    /// The line to `model`, which is called at `base_url`.
+    pub fn line(&self, base_url: &str, model: &RequestModel) -> Line {
+        let key = (base_url.to_owned(), model.route.clone());
+        let rates = model.limits.map(|limits| self.rates(&key, model, limits));
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (base_url.to_owned(), route.to_owned());
-        lines.entry(key).or_insert_with(|| self.open(base_url)).clone()
+        let line = lines.entry(key).or_insert_with(|| self.open(base_url));
+        Line { rates, ..line.clone() }
+    }
+
+    fn rates(
+        &self,
+        (base_url, route): &(String, String),
+        model: &RequestModel,
+        limits: ModelLimits,
+    ) -> Arc<Rates> {
+        let mut all = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = model.api_key_env.clone();
+        let declared = Declared { base_url: base_url.clone(), route: route.clone(), key, limits };
+        Arc::clone(all.entry(declared).or_insert_with(|| Rates::new(&limits)))
     }
 
     fn open(&self, base_url: &str) -> Line {
@@ -129,6 +173,9 @@ impl Providers {
             limiter: Limiter::new(self.settings.concurrency, self.settings.backoff),
             forms: Arc::default(),
             retries: Arc::default(),
+            pace: Arc::default(),
+            waiting: Arc::default(),
+            rates: None,
             address: Arc::new(client::Address::of(base_url)),
             breaker: Arc::clone(&address.breaker),
             budget: Arc::clone(&address.budget),

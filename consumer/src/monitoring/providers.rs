@@ -39,13 +39,28 @@ impl Collector for ProviderReader {
             &mut encoder,
             ("llm_concurrency_limit", "Calls that may be in flight, by model"),
             "model",
-            models.iter().map(|(model, state)| (model.as_str(), state.limit as u64)),
+            models.iter().map(|(model, state)| (model.as_str(), state.limit as f64)),
         )?;
         gauge(
             &mut encoder,
             ("llm_calls_in_flight", "Calls in flight, by model"),
             "model",
-            models.iter().map(|(model, state)| (model.as_str(), state.in_flight as u64)),
+            models.iter().map(|(model, state)| (model.as_str(), state.in_flight as f64)),
+        )?;
+        gauge(
+            &mut encoder,
+            ("llm_calls_waiting", "Calls that wait for leave to go out, by model"),
+            "model",
+            models.iter().map(|(model, state)| (model.as_str(), state.waiting as f64)),
+        )?;
+        gauge(
+            &mut encoder,
+            (
+                "llm_pace_seconds",
+                "Distance between calls, kept because the provider told that little is left",
+            ),
+            "model",
+            models.iter().map(|(model, state)| (model.as_str(), state.pace.as_secs_f64())),
         )?;
         retries(&mut encoder, &models)?;
         breakers(&mut encoder, &self.providers.breakers())
@@ -70,7 +85,7 @@ fn gauge<'name>(
     encoder: &mut DescriptorEncoder<'_>,
     (name, help): (&str, &str),
     key: &'static str,
-    values: impl Iterator<Item = (&'name str, u64)>,
+    values: impl Iterator<Item = (&'name str, f64)>,
 ) -> fmt::Result {
     let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
     for (label, value) in values {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{Consumer, Provider, Say, command, completion, request, title, wait_until};
 
 /// A running program and where it shows itself.
-fn start(arguments: &[&str], variables: &[(&str, &str)]) -> (Consumer, SocketAddr) {
+pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> (Consumer, SocketAddr) {
     let mut command = command(arguments, variables);
     command.env("SYNTHMILL_MONITORING__PORT", "0").env("SYNTHMILL_LOG__LEVEL", "info").stderr(Stdio::piped());
     let mut consumer = Consumer::spawn(&mut command);
@@ -41,7 +41,7 @@ fn get(address: SocketAddr, method: &str, path: &str) -> (u16, String, String) {
 }
 
 /// The samples by name and labels as written; every sample belongs to a declared family.
-fn metrics(address: SocketAddr) -> HashMap<String, f64> {
+pub fn metrics(address: SocketAddr) -> HashMap<String, f64> {
     let (status, kind, body) = get(address, "GET", "/metrics");
     assert_eq!((status, kind.as_str()), (200, "application/openmetrics-text; version=1.0.0; charset=utf-8"));
     assert!(body.ends_with("# EOF\n"));
@@ -63,7 +63,7 @@ fn metrics(address: SocketAddr) -> HashMap<String, f64> {
     samples
 }
 
-fn value(samples: &HashMap<String, f64>, sample: &str) -> f64 {
+pub fn value(samples: &HashMap<String, f64>, sample: &str) -> f64 {
     let name = format!("synthmill_consumer_{sample}");
     *samples.get(&name).unwrap_or_else(|| panic!("{name} is not among {samples:#?}"))
 }

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Consumer, Provider, Say, kinds, of_kind, request, run, texts, title};
+use crate::monitoring;
+use crate::support::{
+    Consumer, Provider, Say, completion, kinds, of_kind, request, run, texts, title, wait_until,
+};
 
 const QUICK: [(&str, &str); 2] = [
     ("SYNTHMILL_CONSUMER__RETRY__BASE_SECONDS", "0.01"),
@@ -145,4 +148,56 @@ fn a_provider_that_cannot_be_reached_blocks_after_a_while_without_attempts() {
     assert_eq!(texts(&of_kind(&lines, "event"), "name"), ["provider.unreachable", "job.blocked"]);
     assert!(texts(&of_kind(&lines, "call"), "outcome").iter().all(|outcome| *outcome == "unreachable"));
     assert!(of_kind(&lines, "call").len() < 60, "it probes, it does not spin");
+}
+
+#[test]
+fn declared_limits_hold_calls_back_and_are_told_as_waiting() {
+    let provider = Provider::start(|_, _| Say::Content(title("Green tea")));
+    let (mut consumer, address) = monitoring::start(&[], &[]);
+    for slot in 0..3 {
+        let mut asked = request(&provider.url, "j1", slot, 1);
+        asked["model"]["limits"] = json!({"requests_per_minute": 1});
+        consumer.send(&asked);
+    }
+    let mut free = request(&provider.url, "j2", 0, 1);
+    free["model"]["limits"] = json!({"requests_per_minute": 1, "output_tokens_per_minute": 1000});
+    consumer.send(&free);
+    let mut lines = consumer.until("settled");
+    lines.extend(consumer.until("settled"));
+    let waiting = || monitoring::value(&monitoring::metrics(address), "llm_calls_waiting{model=\"mock\"}");
+    wait_until("two wait", || waiting() == 2.0);
+    assert_eq!(texts(&of_kind(&lines, "slot"), "job_id").len(), 2);
+    assert_eq!(provider.calls().len(), 2, "one for each declaration");
+    consumer.terminate();
+    let (rest, status) = consumer.finish();
+    assert!(status.success() && rest.is_empty(), "who waits is left unsettled");
+}
+
+#[test]
+fn little_left_of_a_providers_limit_slows_calls_down_before_a_429() {
+    let provider = Provider::start(|_, number| match number {
+        0 => Say::Status(
+            200,
+            vec![
+                ("x-ratelimit-limit-requests", "60".to_owned()),
+                ("x-ratelimit-remaining-requests", "0".to_owned()),
+                ("x-ratelimit-reset-requests", "1m0s".to_owned()),
+            ],
+            completion(json!({"content": title("Green tea")}), "stop").to_string(),
+        ),
+        _ => Say::Content(title("Green tea")),
+    });
+    let (mut consumer, address) = monitoring::start(&[], &[]);
+    consumer.send(&request(&provider.url, "j1", 0, 1));
+    consumer.until("settled");
+    for slot in 1..4 {
+        consumer.send(&request(&provider.url, "j1", slot, 1));
+    }
+    consumer.until("settled");
+    let samples = monitoring::metrics(address);
+    assert_eq!(monitoring::value(&samples, "llm_pace_seconds{model=\"mock\"}"), 1.0);
+    consumer.until("settled");
+    consumer.until("settled");
+    assert_eq!(provider.calls().len(), 4);
+    assert!(consumer.finish().1.success());
 }

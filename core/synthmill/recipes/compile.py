@@ -106,7 +106,8 @@ def _compile_draft(draft: Draft, found: list[Found], located: Located, source: s
 
 
 def _hash(recipe: Recipe) -> str:
-    dump = recipe.model_dump(mode="json", by_alias=True, exclude={"description"})
+    # Limits say when calls are made, not which: a recipe with others makes the same records.
+    dump = recipe.model_dump(mode="json", by_alias=True, exclude={"description": True, "model": {"limits": True}})
     return hashlib.sha256(canonical_json(dump).encode()).hexdigest()
 
 

@@ -28,7 +28,7 @@ class CompiledRecipe:
 
     recipe: Recipe
     recipe_hash: str
-    """sha256 of the recipe without its description, defaults filled in."""
+    """sha256 of the recipe without its description and its model's limits, defaults filled in."""
     source_fields: Mapping[str, str]
     """Source column to the input's field."""
     tuple_columns: tuple[TupleColumn, ...]
@@ -111,4 +111,5 @@ def _request_model(model: Model) -> RequestModel:
         system=model.system,
         parameters=dict(model.parameters),
         timeout_seconds=model.timeout_seconds,
+        limits=model.limits,
     )

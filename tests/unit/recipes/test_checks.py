@@ -154,6 +154,18 @@ CASES: list[tuple[str, Data, str, str]] = [
     ("ages", data(sampler("p", "person", min_age=50, max_age=20)), "columns[0].sampler.min_age", "above max_age"),
     ("locale", data(sampler("p", "person", locale="de_XX")), "columns[0].sampler.locale", "no people of locale"),
     ("no model", data(TEXT, model=None), "model", "there are llm columns, but no model"),
+    (
+        "limits of nothing",
+        data(model={"route": "x", "limits": {"requests_per_minute": None}}),
+        "model.limits",
+        "it limits nothing",
+    ),
+    (
+        "a call above the limit",
+        data(model={"route": "x", "parameters": {"max_tokens": 9}, "limits": {"output_tokens_per_minute": 8}}),
+        "model.limits.output_tokens_per_minute",
+        "less than a single call may write (max_tokens is 9)",
+    ),
     ("our key", data(model={"route": "x", "parameters": {"seed": 1}}), "model.parameters.seed", "set by synthmill"),
     (
         "password in the URL",
@@ -182,6 +194,24 @@ CASES: list[tuple[str, Data, str, str]] = [
         data(source("a"), input={"fields": {"a": {"pattern": "("}}}),
         "input.fields.a.pattern",
         "not a regular expression",
+    ),
+    (
+        "pattern with look-around",
+        data(source("a"), input={"fields": {"a": {"pattern": "^(?!test).+$"}}}),
+        "input.fields.a.pattern",
+        "look-around '(?!' cannot be used",
+    ),
+    (
+        "pattern with a reference",
+        data(source("a"), input={"fields": {"a": {"pattern": r"^(.)\1$"}}}),
+        "input.fields.a.pattern",
+        r"the reference '\\1' cannot be used",
+    ),
+    (
+        "pattern of another engine",
+        data(source("a"), input={"fields": {"a": {"pattern": r"\d+\Z"}}}),
+        "input.fields.a.pattern",
+        "not a regular expression of the engine that checks rows",
     ),
     (
         "pattern of a number",

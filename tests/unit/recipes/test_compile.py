@@ -91,6 +91,11 @@ def test_the_model_is_passed_on_whole() -> None:
         "system": "Be {brief}.",
         "parameters": {"temperature": 0.5, "stop": ["x"]},
         "timeout_seconds": 5,
+        "limits": {
+            "requests_per_minute": 60,
+            "input_tokens_per_minute": None,
+            "output_tokens_per_minute": 9_000,
+        },
     }
 
     request_model = compiled(TEXT, model=model).request_model
@@ -172,6 +177,8 @@ def test_the_hash_is_of_what_the_recipe_means() -> None:
     assert base.recipe_hash != compiled(TEXT, COLOUR).recipe_hash
     assert base.recipe_hash != compiled(COLOUR, TEXT, model={"route": "other/model"}).recipe_hash
     assert base.recipe_hash != compiled(COLOUR, TEXT, seed=1).recipe_hash
+    limited = {"route": "offline/fake-1", "limits": {"requests_per_minute": 1}}
+    assert base.recipe_hash == compiled(COLOUR, TEXT, model=limited).recipe_hash
 
 
 def test_a_stored_recipe_compiles_to_the_same() -> None:

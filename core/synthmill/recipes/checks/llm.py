@@ -9,7 +9,11 @@ from synthmill.recipes.errors import Found
 from synthmill.recipes.graph import Node, path_to_llm
 from synthmill.recipes.schemas import prepare_schema
 from synthmill.recipes.templates import inspect
-from synthmill_schemas.recipe import LlmColumn, Model
+from synthmill_schemas.recipe import LlmColumn, Model, ModelLimits
+
+
+_CAPS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
+"""Parameters that say how much a call may write."""
 
 
 def faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
@@ -29,11 +33,26 @@ def _model_faults(model: Model, draft: Draft) -> Iterator[Found]:
     yield from parameter_faults(model)
     if model.base_url is not None:
         yield from _url_faults(model.base_url)
+    if model.limits is not None:
+        yield from _limit_faults(model.limits, model)
     if model.system is not None:
         used = sorted(inspect(model.system).names & draft.by_name.keys())
         if used:
             message = f"it is sent as it is, {{{{ {used[0]} }}}} would not be filled in"
             yield Found(("model", "system"), message, "Move that sentence into the column's prompt.")
+
+
+def _limit_faults(limits: ModelLimits, model: Model) -> Iterator[Found]:
+    path = ("model", "limits")
+    if not limits.model_dump(exclude_none=True):
+        hint = f"Set one of {', '.join(ModelLimits.model_fields)}, or remove it."
+        yield Found(path, "it limits nothing", hint)
+    most = limits.output_tokens_per_minute
+    for key in sorted(_CAPS & model.parameters.keys()):
+        cap = model.parameters[key]
+        if most is not None and isinstance(cap, int) and cap > most:
+            message = f"less than a single call may write ({key} is {cap}), so each call waits until a minute is over"
+            yield Found((*path, "output_tokens_per_minute"), message, f"Raise it to at least {cap}, or lower {key}.")
 
 
 def _url_faults(url: str) -> Iterator[Found]:
