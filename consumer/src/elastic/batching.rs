@@ -303,7 +303,7 @@ mod tests {
     fn started(limits: Limits) -> (Queue<Doubling>, Seen, Health, Shutdown) {
         let (seen, health, shutdown) =
             (Seen::default(), Health::needing(&[Part::Store]), Shutdown::default());
-        let condition = Condition::new(health.clone());
+        let condition = Condition::new(health.clone(), crate::testing::metrics());
         (
             Queue::start(Doubling(Arc::clone(&seen)), limits, condition, shutdown.clone()),
             seen,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use crate::health::{Health, Part};
+use crate::monitoring::Metrics;
 
 /// Kinds of trouble; several may be there at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,7 @@ pub struct Condition(Arc<Shared>);
 
 struct Shared {
     health: Health,
+    metrics: Metrics,
     troubles: Mutex<BTreeMap<Trouble, Running>>,
 }
 
@@ -44,9 +46,9 @@ pub struct Complaint {
 }
 
 impl Condition {
-    /// Reports to `health`.
-    pub fn new(health: Health) -> Self {
-        Self(Arc::new(Shared { health, troubles: Mutex::default() }))
+    /// Reports to `health`, and counts outages in `metrics`.
+    pub fn new(health: Health, metrics: Metrics) -> Self {
+        Self(Arc::new(Shared { health, metrics, troubles: Mutex::default() }))
     }
 
     /// There is trouble.
@@ -75,6 +77,9 @@ impl Condition {
         }
         let seconds = running.since.elapsed().as_secs_f64();
         troubles.remove(&trouble);
+        if trouble == Trouble::Outage {
+            self.0.metrics.reconnected(Part::Store);
+        }
         tracing::info!(?trouble, seconds, "the record store goes on");
         self.report(&troubles);
     }
@@ -105,7 +110,7 @@ mod tests {
     #[test]
     fn the_store_is_ready_again_when_the_last_trouble_is_over() {
         let health = Health::needing(&[Part::Store]);
-        let condition = Condition::new(health.clone());
+        let condition = Condition::new(health.clone(), crate::testing::metrics());
         let first = condition.complain(Trouble::Writes, "no room");
         let second = condition.complain(Trouble::Writes, "no room");
         let outage = condition.complain(Trouble::Outage, "connection refused");

@@ -34,6 +34,7 @@ use std::sync::Arc;
 
 use crate::config::ElasticSettings;
 use crate::health::Health;
+use crate::monitoring::Metrics;
 use crate::shutdown::Shutdown;
 use batching::Queue;
 use client::Client;
@@ -58,12 +59,17 @@ pub struct Elastic {
 ///
 /// # Errors
 /// When address, key or certificates cannot be used.
-pub fn connect(settings: &ElasticSettings, health: Health, shutdown: &Shutdown) -> Result<Elastic, String> {
-    let condition = Condition::new(health);
+pub fn connect(
+    settings: &ElasticSettings,
+    health: Health,
+    metrics: Metrics,
+    shutdown: &Shutdown,
+) -> Result<Elastic, String> {
+    let condition = Condition::new(health, metrics.clone());
     let client = Arc::new(Client::new(settings, condition.clone(), shutdown.clone())?);
     let names = Names::new(&settings.prefix);
     let prepared = Prepared::watch(Arc::clone(&client), &names, &condition);
-    let (writes, reads) = (writes::Writes::new(Arc::clone(&client)), reads::Reads::new(client));
+    let (writes, reads) = (writes::Writes::new(Arc::clone(&client), metrics), reads::Reads::new(client));
     let far = Far {
         writes: Queue::start(writes, writes::LIMITS, condition.clone(), shutdown.clone()),
         reads: Queue::start(reads, reads::LIMITS, condition, shutdown.clone()),

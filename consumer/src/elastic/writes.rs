@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use tokio::time::Instant;
+
 use super::batching::{Carrier, Limits, Parcel};
 use super::client::{Client, Reply};
 use super::condition::Trouble;
 use super::judging::{Item, Written, judge};
 use super::operation::Operation;
+use crate::monitoring::{BulkItem, Metrics};
 use crate::store::StoreGone;
 
 /// Bulks much larger than this take the server long without being cheaper.
@@ -23,6 +26,7 @@ const PATH: &str =
 /// Sends bulks through one client.
 pub struct Writes {
     client: Arc<Client>,
+    metrics: Metrics,
 }
 
 #[derive(Deserialize)]
@@ -37,9 +41,9 @@ struct Judged {
 }
 
 impl Writes {
-    /// Writes through `client`.
-    pub fn new(client: Arc<Client>) -> Self {
-        Self { client }
+    /// Writes through `client`, counted in `metrics`.
+    pub fn new(client: Arc<Client>, metrics: Metrics) -> Self {
+        Self { client, metrics }
     }
 }
 
@@ -57,8 +61,11 @@ impl Carrier for Writes {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             let body: Vec<u8> = part.iter().flat_map(|parcel| parcel.ask.lines()).copied().collect();
-            match self.client.post(PATH, &body).await? {
-                Reply::Answered(answer) => left.extend(judged(part, &answer)),
+            let (sent, count) = (Instant::now(), part.len());
+            let reply = self.client.post(PATH, &body).await?;
+            self.metrics.bulk(sent.elapsed(), count);
+            match reply {
+                Reply::Answered(answer) => left.extend(self.judged(part, &answer)),
                 // too large, or one operation spoils it: halves are tried until it stands alone
                 Reply::Refused { .. } if part.len() > 1 => {
                     let second = part.split_off(part.len() / 2);
@@ -73,23 +80,37 @@ impl Carrier for Writes {
     }
 }
 
-/// Hands out the verdicts; what has none is left over.
-fn judged(batch: Vec<Parcel<Writes>>, answer: &[u8]) -> Vec<(Parcel<Writes>, String)> {
-    let items = match serde_json::from_slice::<Answer>(answer) {
-        Ok(answer) if answer.items.len() == batch.len() => answer.items,
-        Ok(answer) => {
-            return all_left(batch, &format!("a bulk was answered in {} items", answer.items.len()));
+impl Writes {
+    /// Hands out the verdicts; what has none is left over.
+    fn judged(&self, batch: Vec<Parcel<Self>>, answer: &[u8]) -> Vec<(Parcel<Self>, String)> {
+        let items = match serde_json::from_slice::<Answer>(answer) {
+            Ok(answer) if answer.items.len() == batch.len() => answer.items,
+            Ok(answer) => {
+                return all_left(batch, &format!("a bulk was answered in {} items", answer.items.len()));
+            }
+            Err(error) => return all_left(batch, &format!("the answer to a bulk cannot be read: {error}")),
+        };
+        let mut left = Vec::new();
+        let (mut stored, mut already, mut refused) = (0, 0, 0);
+        for (parcel, judged) in batch.into_iter().zip(items) {
+            match judge(parcel.ask.mode(), &judged.item) {
+                Ok(written) => {
+                    *match &written {
+                        Written::Done(_) => &mut stored,
+                        Written::Outrun => &mut already,
+                        Written::Refused(_) => &mut refused,
+                    } += 1;
+                    parcel.answer(written);
+                }
+                Err(reason) => left.push((parcel, reason)),
+            }
         }
-        Err(error) => return all_left(batch, &format!("the answer to a bulk cannot be read: {error}")),
-    };
-    let mut left = Vec::new();
-    for (parcel, judged) in batch.into_iter().zip(items) {
-        match judge(parcel.ask.mode(), &judged.item) {
-            Ok(written) => parcel.answer(written),
-            Err(reason) => left.push((parcel, reason)),
-        }
+        self.metrics.bulk_items(BulkItem::Stored, stored);
+        self.metrics.bulk_items(BulkItem::Already, already);
+        self.metrics.bulk_items(BulkItem::Refused, refused);
+        self.metrics.bulk_items(BulkItem::Again, left.len() as u64);
+        left
     }
-    left
 }
 
 fn all_left(batch: Vec<Parcel<Writes>>, reason: &str) -> Vec<(Parcel<Writes>, String)> {

@@ -2,6 +2,7 @@
 
 mod contracts;
 mod elastic;
+mod elastic_busy;
 mod ladder;
 mod lifecycle;
 mod monitoring;
