@@ -22,7 +22,7 @@ pub async fn run(settings: Settings, service: ServiceSettings, shutdown: Shutdow
     let health = Health::needing(&[Part::Broker, Part::Store]);
     let shown = Shown { health: health.clone(), metrics: metrics.clone(), shutdown: shutdown.clone() };
     monitoring::serve(&settings.monitoring, shown).await?;
-    let mut far = elastic::connect(&service.elasticsearch, health.clone(), &shutdown)?;
+    let mut far = elastic::connect(&service.elasticsearch, health.clone(), metrics.clone(), &shutdown)?;
     let desk = Arc::new(Desk {
         store: Counted::new(far.store, metrics.clone()),
         jobs: far.jobs,
