@@ -320,9 +320,11 @@ mod tests {
         let (queue, seen, health, _) = started(LIMITS);
         let (first, second) = tokio::join!(queue.ask(vec![2, 3]), queue.ask(vec![4, 6]));
         assert_eq!((first, second), (Ok(vec![4, 6]), Ok(vec![8, 12])));
-        let seen = seen.lock().unwrap().clone();
-        assert_eq!(seen[..2], [vec![2, 3, 4], vec![6]]);
-        assert!(seen[2..].iter().all(|batch| *batch == [3]), "{seen:?}");
+        // chance decides whether the first repetition comes before the rest, whose linger it may outrun
+        let (again, fresh): (Vec<_>, Vec<_>) =
+            seen.lock().unwrap().iter().cloned().partition(|batch| *batch == [3]);
+        assert_eq!(fresh, [vec![2, 3, 4], vec![6]]);
+        assert!(!again.is_empty());
         assert!(health.is_ready());
     }
 
