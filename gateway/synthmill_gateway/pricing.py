@@ -18,7 +18,9 @@ def price_of(price: Price, usage: Mapping[str, Any]) -> Decimal | None:
         return None
     prompt, completion = usage["prompt_tokens"], usage.get("completion_tokens") or 0
     cached = _cached(usage, prompt)
-    sums = (prompt - cached) * price.input_per_million + cached * cached_price + completion * price.output_per_million
+    sums: Decimal = (
+        (prompt - cached) * price.input_per_million + cached * cached_price + completion * price.output_per_million
+    )
     return sums / _MILLION
 
 

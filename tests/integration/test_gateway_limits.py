@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ providers:
 models:
   narrow: {provider: pretended, model: fake-1, limits: {concurrent: 3}}
   wide: {provider: pretended, model: fake-1}
-  slow: {provider: pretended, model: fake-1, limits: {requests_per_minute: 60}}
+  slow: {provider: pretended, model: fake-1, limits: {requests_per_minute: 6}}
   dear:
     provider: pretended
     model: fake-1
@@ -31,6 +31,8 @@ models:
     limits: {dollars_per_day: 0.5}
 """
 TWO_WORKERS = ("--workers", "2")
+CLIENT = httpx.Client(timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
+"""A new connection each time: the kernel gives each to one of the workers."""
 
 
 def write(folder: Path, text: str) -> Path:
@@ -41,7 +43,7 @@ def write(folder: Path, text: str) -> Path:
 
 def post(gateway: Gateway, model: str, **more: Any) -> httpx.Response:  # noqa: ANN401  any JSON
     request = body(TICKET, model=model, **more)
-    return httpx.post(f"{gateway.url}/v1/chat/completions", json=request, timeout=60)
+    return CLIENT.post(f"{gateway.url}/v1/chat/completions", json=request)
 
 
 def at_once(count: int, call: Callable[[int], httpx.Response]) -> list[int]:
@@ -50,7 +52,7 @@ def at_once(count: int, call: Callable[[int], httpx.Response]) -> list[int]:
 
 
 def names(gateway: Gateway) -> list[str]:
-    listed = httpx.get(f"{gateway.url}/v1/models", timeout=60).json()["data"]
+    listed = CLIENT.get(f"{gateway.url}/v1/models").json()["data"]
     return [model["id"] for model in listed]
 
 
@@ -59,26 +61,23 @@ def warmed(gateway: Gateway) -> None:
     until(lambda: at_once(8, lambda seed: post(gateway, "wide", seed=seed)).count(200) > 3, "answers")
 
 
-@pytest.fixture(params=[(), TWO_WORKERS], ids=["one process", "two workers"])
-def limited(request: pytest.FixtureRequest, tmp_path: Path) -> Any:  # noqa: ANN401  a context's value
-    with start_gateway(tmp_path, "--config", str(write(tmp_path, LIMITED)), *request.param) as gateway:
+@pytest.fixture
+def limited(tmp_path: Path) -> Iterator[Gateway]:
+    with start_gateway(tmp_path, "--config", str(write(tmp_path, LIMITED)), *TWO_WORKERS) as gateway:
         warmed(gateway)
         yield gateway
 
 
 def test_limits_hold_for_all_processes_together(limited: Gateway) -> None:
-    slow = {"offline": {"latency_ms": 3_000}}
+    slow = {"offline": {"latency_ms": 5_000}}
     assert at_once(8, lambda seed: post(limited, "narrow", seed=seed, **slow)) == [200] * 3 + [429] * 5
     both = at_once(12, lambda seed: post(limited, ("narrow", "wide")[seed % 2], seed=seed, **slow))
     assert both == [200] * 6 + [429] * 6, "the provider's limit holds for its models together"
 
-    refused = [
-        answer for answer in (post(limited, "slow", seed=seed) for seed in range(40)) if answer.status_code != 200
-    ]
-    assert refused
-    assert {answer.json()["error"]["code"] for answer in refused} == {"gateway_limit"}
-    assert all(0 < int(answer.headers["retry-after-ms"]) <= 1_000 for answer in refused)
-    assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+    assert post(limited, "slow").status_code == 200
+    refused = post(limited, "slow")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "gateway_limit")
+    assert 0 < int(refused.headers["retry-after-ms"]) <= 1_000 * int(refused.headers["retry-after"]) <= 10_000
 
     spent = 0.0
     for seed in range(40):
