@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from synthmill.ports.broker import Message, Queue
 from synthmill.settings import Settings
 from synthmill_api.app import create_app
 from synthmill_api.auth.scopes import Scope
@@ -58,8 +59,15 @@ async def things_of(api: Api, owner: httpx.AsyncClient) -> dict[str, str]:
     await worked(api.services)
     await store_slots(api.services, accepted(job, 0))
     export = (await owner.post(f"/v1/jobs/{job}/exports", json={})).json()["id"]
+    await api.services.broker.publish(Queue.JOBS, [Message("stray", b"{ not JSON")])
     await worked(api.services)
-    ids = {"source_id": source, "job_id": job, "record_id": f"{job}-0", "export_id": export}
+    ids = {
+        "source_id": source,
+        "job_id": job,
+        "record_id": f"{job}-0",
+        "export_id": export,
+        "letter_id": "dead-jobs-stray",
+    }
     return {"name": name, "version": "1", **ids}
 
 
@@ -104,7 +112,7 @@ async def test_a_key_without_the_routes_scope_gets_nowhere(api: Api, client: htt
 
 @each_route
 async def test_without_a_key_nothing_is_told(api: Api, route: Route) -> None:
-    things = dict.fromkeys(("source_id", "name", "version", "job_id", "record_id", "export_id"), "x")
+    things = dict.fromkeys(("source_id", "name", "version", "job_id", "record_id", "export_id", "letter_id"), "x")
     async with api.anonymous() as anyone:
         problem(await anyone.send(sent(anyone, route, things)), 401, "unauthenticated")
 

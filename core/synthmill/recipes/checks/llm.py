@@ -11,7 +11,6 @@ from synthmill.recipes.schemas import prepare_schema
 from synthmill.recipes.templates import inspect
 from synthmill_schemas.recipe import LlmColumn, Model, ModelLimits
 
-
 _CAPS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 """Parameters that say how much a call may write."""
 
