@@ -7,6 +7,7 @@ SETTINGS=$ROOT/deployments/settings
 STACK_HOME=${SYNTHMILL_STACK_HOME:-$ROOT/.stack}
 # Other users must be able to reach what runs as them, so root's own folder will not do.
 if [[ $(id -u) -eq 0 ]]; then CACHE=/var/cache/synthmill; else CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/synthmill; fi
+CACHE=${SYNTHMILL_STACK_CACHE:-$CACHE}
 STACK_USER=synthmill-stack # Elasticsearch and PostgreSQL refuse to run as root
 
 # Settings of the file, unless the environment has them.
