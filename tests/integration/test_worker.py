@@ -211,7 +211,7 @@ async def test_a_later_round_reads_seeds_and_never_the_file(services: EmbeddedSe
     await submitted(services)
     await worked(services)
     await services.objects.delete_prefix("tmp/job-1")
-    await republish(services, await job_of(services))
+    await republish(services, await job_of(services), by="reconcile")
     await worked(services)
     job = await job_of(services)
     assert (job.state, job.round) == (JobState.PLANNED, 2)

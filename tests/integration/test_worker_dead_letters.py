@@ -104,7 +104,7 @@ async def test_a_dead_request_of_an_earlier_round_is_kept_and_parks_nothing(serv
     await submitted(services)
     await worked(services)
     await bury(services, Queue.GENERATION, reason="poison")
-    await republish(services, await job_of(services))
+    await republish(services, await job_of(services), by="reconcile")
     await worked(services)
     assert await stored(services, Collection.SLOTS) == []
     assert len(await reports(services)) == 1

@@ -1,7 +1,7 @@
 """Decides what a job whose round has ended comes to: done, another round, or failed with the reason."""
 
 from synthmill.jobs.documents import Changes, change_job, get_job
-from synthmill.jobs.events import say
+from synthmill.jobs.events import Service, say
 from synthmill.jobs.rounds import attempts_allowed, top_up
 from synthmill.jobs.status import Status
 from synthmill.services import Services
@@ -11,7 +11,7 @@ from synthmill_schemas.job import JobDocument, JobState
 TERMINAL_STATES = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_PARKED, JobState.FAILED, JobState.CANCELLED})
 
 
-async def advance(services: Services, tenant: str, status: Status) -> None:
+async def advance(services: Services, tenant: str, status: Status, *, by: Service = "flow") -> None:
     """Moves the job on if its round has ended; safe to call by several at once."""
     if status.state is not JobState.PLANNED or status.open_in_round > 0:
         return
@@ -19,10 +19,10 @@ async def advance(services: Services, tenant: str, status: Status) -> None:
     if job.round != status.round or job.state is not status.state:
         return
     if status.mendable and _another_round(job, status):
-        await top_up(services, job, status)
+        await top_up(services, job, status, by=by)
         return
     state, reason = _verdict(job, status)
-    await _close(services, job, state, reason)
+    await _close(services, job, state, reason, by=by)
 
 
 def _another_round(job: JobDocument, status: Status) -> bool:
@@ -48,7 +48,7 @@ def _cap(job: JobDocument, status: Status) -> str:
     return f"max_candidates {target.max_candidates} reached; raise it"
 
 
-async def _close(services: Services, job: JobDocument, state: JobState, reason: str | None) -> None:
+async def _close(services: Services, job: JobDocument, state: JobState, reason: str | None, *, by: Service) -> None:
     def decide(current: JobDocument) -> Changes | None:
         unchanged = current.round == job.round and current.state is job.state
         return {"state": state, "reason": reason} if unchanged else None
@@ -57,7 +57,7 @@ async def _close(services: Services, job: JobDocument, state: JobState, reason: 
     text = f"job {job.job_id} is {state}" + (f": {reason}" if reason else "")
     await say(
         services.store,
-        "flow",
+        by,
         f"job.{state}",
         text,
         tenant=job.tenant,
@@ -67,6 +67,6 @@ async def _close(services: Services, job: JobDocument, state: JobState, reason: 
     )
 
 
-async def fail(services: Services, job: JobDocument, reason: str) -> None:
+async def fail(services: Services, job: JobDocument, reason: str, *, by: Service) -> None:
     """Ends a running job whose input or round cannot be worked on; `resume` may try again."""
-    await _close(services, job, JobState.FAILED, reason)
+    await _close(services, job, JobState.FAILED, reason, by=by)

@@ -70,13 +70,13 @@ async def _mend_planned(services: Services, job: JobDocument, repairs: Repairs, 
     status = await job_status(services.store, job.tenant, job.job_id)
     if status.open_in_round == 0:
         if not dry_run:
-            await advance(services, job.tenant, status)
+            await advance(services, job.tenant, status, by="reconcile")
         after = await find_job(services.store, job.tenant, job.job_id)
         repairs.advanced += dry_run or (after is not None and after.document.state is not JobState.PLANNED)
     elif await _is_in_no_queue(services, job):
         repairs.republished += 1
         if not dry_run:
-            await republish(services, job)
+            await republish(services, job, by="reconcile")
 
 
 async def _is_in_no_queue(services: Services, job: JobDocument) -> bool:

@@ -21,17 +21,17 @@ def attempts_allowed(target: Target, *, candidates: int, open_slots: int) -> int
     return min(target.max_attempts, (target.max_candidates - candidates) // max(1, open_slots))
 
 
-async def top_up(services: Services, job: JobDocument, status: Status) -> JobDocument:
+async def top_up(services: Services, job: JobDocument, status: Status, *, by: Service) -> JobDocument:
     """Another round over the slots that another try can mend; the caller has seen that the caps allow it."""
     attempts = attempts_allowed(job.recipe.target, candidates=status.candidates, open_slots=status.mendable)
-    return await _raise_round(services, job, "mendable", attempts, by="flow")
+    return await _raise_round(services, job, "mendable", attempts, by=by)
 
 
-async def republish(services: Services, job: JobDocument) -> JobDocument:
+async def republish(services: Services, job: JobDocument, *, by: Service) -> JobDocument:
     """The same scope once more, for a round whose requests are gone from the queue without an outcome."""
     # marks of replayed slots stand in the round before, and would be two rounds away
     scope: Scope = "mendable" if job.round_scope == "replayed" else job.round_scope
-    return await _raise_round(services, job, scope, job.max_attempts, by="flow")
+    return await _raise_round(services, job, scope, job.max_attempts, by=by)
 
 
 async def resume(services: Services, job: JobDocument, status: Status, *, by: Service = "cli") -> JobDocument:

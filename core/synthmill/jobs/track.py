@@ -13,7 +13,7 @@ from typing import Protocol
 
 from synthmill.jobs.advance import advance
 from synthmill.jobs.documents import get_job
-from synthmill.jobs.events import say
+from synthmill.jobs.events import Service, say
 from synthmill.jobs.rounds import republish
 from synthmill.jobs.status import Status, job_status
 from synthmill.jobs.submit import send
@@ -103,7 +103,7 @@ async def track(services: Services, tenant: str, job_id: str, on_status: OnStatu
         await on_status(status)
         if not status.running and status.state is not JobState.CREATED:
             return status
-        await _move_on(services, tenant, status, stall)
+        await _move_on(services, tenant, status, stall, by="flow")
         await asyncio.sleep(pace.seconds(status))
 
 
@@ -114,18 +114,18 @@ async def track_round(services: Services, tenant: str, job_id: str, round_: int,
         status = await job_status(services.store, tenant, job_id)
         if not status.running or status.round != round_:
             return
-        await _move_on(services, tenant, status, stall)
+        await _move_on(services, tenant, status, stall, by="worker")
         await asyncio.sleep(pace.seconds(status))
 
 
-async def _move_on(services: Services, tenant: str, status: Status, stall: _Stall) -> None:
-    await advance(services, tenant, status)
+async def _move_on(services: Services, tenant: str, status: Status, stall: _Stall, *, by: Service) -> None:
+    await advance(services, tenant, status, by=by)
     if stall.seconds(status) > services.settings.job.stall_seconds:
-        await _stalled(services, tenant, status)
+        await _stalled(services, tenant, status, by=by)
         stall.forget()
 
 
-async def _stalled(services: Services, tenant: str, status: Status) -> None:
+async def _stalled(services: Services, tenant: str, status: Status, *, by: Service) -> None:
     """Says what is stuck; sends again only what is no longer in a queue (design law 4)."""
     queue = Queue.GENERATION if status.state is JobState.PLANNED else Queue.JOBS
     depth = await services.broker.depth(queue)
@@ -138,7 +138,7 @@ async def _stalled(services: Services, tenant: str, status: Status) -> None:
     )
     await say(
         services.store,
-        "flow",
+        by,
         "job.stalled",
         text,
         tenant=tenant,
@@ -151,4 +151,4 @@ async def _stalled(services: Services, tenant: str, status: Status) -> None:
     if queue is Queue.JOBS:
         await send(services, job)
     else:
-        await republish(services, job)
+        await republish(services, job, by=by)

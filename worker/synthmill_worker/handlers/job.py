@@ -98,7 +98,7 @@ async def fail_job(services: Services, job: JobDocument, reason: str) -> None:
         found = await find_job(services.store, job.tenant, job.job_id)
         if found is None or found.document.round != job.round or found.document.state not in RUNNING_STATES:
             return
-        await fail(services, found.document, reason)
+        await fail(services, found.document, reason, by="worker")
 
 
 async def _say_full(services: Services, wanted: JobMessage, error: StorageFull) -> None:
