@@ -19,6 +19,15 @@ SECRETS = ROOT / "deployments" / "secrets"
 SHELL_FILES = [path for path in files() if path.parts[:2] == ("deployments", "native")]
 
 
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the ports of a stack that the tests themselves run on."""
+    for name in [
+        name for name in os.environ if name.startswith("SYNTHMILL_STACK_") or name in {"WORKERS", "CONSUMERS"}
+    ]:
+        monkeypatch.delenv(name)
+
+
 def lib(home: Path, commands: str) -> "subprocess.CompletedProcess[str]":
     """Runs commands with the scripts' shared functions at hand."""
     program = f"source {SCRIPTS / 'lib.sh'}\n{commands}"
