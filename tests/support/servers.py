@@ -90,7 +90,7 @@ def own_server(name: str) -> Iterator[Server]:
     """A running server on free ports; it and its data go with the context."""
     home = Path(tempfile.mkdtemp(prefix=f"synthmill-{name}-"))
     home.chmod(0o755)  # Elasticsearch runs as another user
-    server = Server(name, home, _free_port(_PORTS[name][1]))
+    server = Server(name, home, free_ports(_PORTS[name][1]))
     try:
         server.start()
         yield server
@@ -100,7 +100,8 @@ def own_server(name: str) -> Iterator[Server]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def _free_port(offsets: tuple[int, ...]) -> int:
+def free_ports(offsets: tuple[int, ...]) -> int:
+    """A number from which on the ports at these offsets are free."""
     while True:
         port = random.randrange(20_000, 30_000)
         if all(_is_free(port + offset) for offset in offsets):
