@@ -21,12 +21,13 @@ async def made_job(
     job_id: str = "job-1",
     state: JobState = JobState.COMPLETED,
     records: int | None = None,
+    first_slot: int = 0,
 ) -> JobDocument:
-    """A job in `state` whose first slots are accepted with `data`."""
+    """A job in `state` whose slots from `first_slot` on are accepted with `data`; it may be made again with others."""
     tenant = services.settings.tenant
     job = await stage(services, JobOrder(tenant, job_id, recipe()))
     await services.store.ensure_dataset(tenant, job.dataset, recompile(job.recipe).record_schema, job_id=job_id)
-    slots = [accepted(job_id, slot, tenant=tenant, data=dict(row)) for slot, row in enumerate(data)]
+    slots = [accepted(job_id, slot, tenant=tenant, data=dict(row)) for slot, row in enumerate(data, first_slot)]
     await put_slots(services, *slots)
     changes = {"state": state, "records": records if records is not None else len(data)}
     return (await change_job(services.store, tenant, job_id, lambda _: changes)).document

@@ -14,6 +14,7 @@ _FULL = {"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "InsufficientSto
 _BAD_KEY = {"XMinioInvalidObjectName", "XMinioParentIsObject", "KeyTooLongError", "XMinioObjectExistsAsDirectory"}
 _KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch"}
 _REGION = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "InvalidRegion", "PermanentRedirect"}
+_USE_REGION = "use region"  # minio-py's own words for what a refused HEAD tells in its headers
 _PLAIN_HTTP = ("wrong version number", "record layer failure", "unknown protocol")
 _HTTPS_EXPECTED = "HTTP request to an HTTPS server"
 
@@ -42,12 +43,17 @@ def _of_server(key: str, error: S3Error) -> Exception:
             f"the object store refuses its keys ({told}): check SYNTHMILL_MINIO__ACCESS_KEY and "
             "SYNTHMILL_MINIO__SECRET_KEY"
         )
-    if code in _REGION:
+    if code in _REGION or _USE_REGION in (error.message or ""):
         return UserError(f"the object store is in another region ({told}): set SYNTHMILL_MINIO__REGION to its own")
+    if code == "BadRequest":  # all that is left of an answer to plain HTTP where TLS is spoken
+        return UserError(
+            f"the object store does not understand the request for {key}: if it wants TLS at this endpoint, set "
+            "SYNTHMILL_MINIO__TLS=true; else check SYNTHMILL_MINIO__ENDPOINT"
+        )
     if code == "AccessDenied":
         return UserError(
-            f"the object store denies {key}: give the user of SYNTHMILL_MINIO__ACCESS_KEY the right to read, write, "
-            "list and delete in the bucket of SYNTHMILL_MINIO__BUCKET"
+            f"the object store denies {key}: check SYNTHMILL_MINIO__SECRET_KEY, and give the user of "
+            "SYNTHMILL_MINIO__ACCESS_KEY the right to read, write, list and delete in SYNTHMILL_MINIO__BUCKET"
         )
     return ObjectStoreUnavailable(f"the object store did not serve {key}: {told}")
 
