@@ -118,7 +118,7 @@ impl Starts for ElasticStarts {
 
     async fn forget(&self, copy: &MessageCopy) {
         let target = self.0.target(Kind::Starts, TENANT, &copy.id);
-        // not waited for: what is left over after a kill is asked for by nobody
-        let _ = self.0.writes.put(vec![Operation::delete(&target, None)]).await;
+        // waited for, so that a program that stops leaves nothing over; who settles a message waits for nothing else
+        let _ = self.0.writes.ask(vec![Operation::delete(&target, None)]).await;
     }
 }
