@@ -11,8 +11,9 @@
 - `stack/`     their adapters for real servers
 - `bridge/`    from the lease queue to `synthmill-consumer --stdio` and back
 - `supervisor/` the services of one command as child processes; `service`, `lifecycle` how one starts and stops
+- `serving/`   an HTTP server for whoever has an application; `monitoring/` health and metrics of every service
 - `cli/`       the command line
-- `errors`, `logs`, `object_keys`, `cursors`, `field_paths`   what all of them use
+- `errors`, `logs`, `tracing`, `object_keys`, `cursors`, `field_paths`   what all of them use
 """
 
 __version__ = "0.1.0"
