@@ -9,10 +9,13 @@ mod service;
 mod stdio;
 mod work;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Mode, Settings};
-use crate::shutdown::{Phase, Shutdown};
+use crate::shutdown::Shutdown;
 
 /// Declarations kept compiled; a consumer rarely works on more recipes at once.
 const MOST_PLANS: usize = 32;
@@ -50,19 +53,19 @@ async fn start(settings: Settings) -> Result<Ended, String> {
     }
 }
 
-/// The first signal drains, a second one aborts.
+/// The first signal drains, a second one aborts. Draining for another reason, as when input ends, is no signal.
 fn stop_on_signals(shutdown: &Shutdown) -> Result<(), String> {
+    let told = Arc::new(AtomicBool::new(false));
     for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
         let mut signals = signal(kind).map_err(|error| format!("signals cannot be handled: {error}"))?;
-        let shutdown = shutdown.clone();
+        let (shutdown, told) = (shutdown.clone(), Arc::clone(&told));
         tokio::spawn(async move {
             while signals.recv().await.is_some() {
-                match shutdown.phase() {
-                    Phase::Running => {
-                        tracing::info!("told to stop: calls in flight end, no new ones are made");
-                        shutdown.drain();
-                    }
-                    _ => shutdown.abort(),
+                if told.swap(true, Ordering::Relaxed) {
+                    shutdown.abort();
+                } else {
+                    tracing::info!("told to stop: calls in flight end, no new ones are made");
+                    shutdown.drain();
                 }
             }
         });
