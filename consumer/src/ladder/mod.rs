@@ -1,6 +1,8 @@
 //! The structured-output ladder: asks for all open slots in one call, keeps what is valid, asks again for the rest.
 //!
 //! A failed slot is asked once more with its faults shown; after that it gets fresh calls with the same attributes.
+//! A refusal of a call for several slots does not say which of them it took offence at: from then on each gets calls
+//! of its own, and only one that is refused alone ends as refused.
 
 mod judge;
 mod message;
@@ -33,6 +35,8 @@ pub struct Open {
     prompts: Vec<String>,
     hint: Hint,
     asked_again: bool,
+    /// It was refused together with others.
+    alone: bool,
     last: Option<Failure>,
 }
 
@@ -51,7 +55,7 @@ enum Tried {
 
 impl Open {
     fn new(index: usize) -> Self {
-        Self { index, prompts: Vec::new(), hint: Hint::None, asked_again: false, last: None }
+        Self { index, prompts: Vec::new(), hint: Hint::None, asked_again: false, alone: false, last: None }
     }
 }
 
@@ -104,20 +108,26 @@ impl<S: Store, J: JobView> Run<'_, S, J> {
         let mut previous: Option<CallError> = None;
         let mut failures = 0;
         for attempt in 1..=self.request.max_attempts {
+            let mut still_open = Vec::new();
+            for group in groups(std::mem::take(&mut self.open)) {
+                self.open = group;
+                let Reply { facts, result } = self.ask(attempt, previous.as_ref(), failures).await?;
+                match result {
+                    Ok(answer) => {
+                        (previous, failures) = (None, 0);
+                        self.take_answer(attempt, &facts, &answer).await?;
+                    }
+                    Err(error) => {
+                        failures += 1;
+                        self.take_error(attempt, &facts, &error).await?;
+                        previous = Some(error);
+                    }
+                }
+                still_open.append(&mut self.open);
+            }
+            self.open = still_open;
             if self.open.is_empty() {
                 break;
-            }
-            let Reply { facts, result } = self.ask(attempt, previous.as_ref(), failures).await?;
-            match result {
-                Ok(answer) => {
-                    (previous, failures) = (None, 0);
-                    self.take_answer(attempt, &facts, &answer).await?;
-                }
-                Err(error) => {
-                    failures += 1;
-                    self.take_error(attempt, &facts, &error).await?;
-                    previous = Some(error);
-                }
             }
         }
         self.exhaust(|_| true).await
@@ -173,7 +183,10 @@ impl<S: Store, J: JobView> Run<'_, S, J> {
                         &failure,
                         &by,
                     ))));
-                    one.failed(failure, faulty);
+                    match failure.class == RejectClass::Refusal && count > 1 {
+                        true => one.refused_with_others(count),
+                        false => one.failed(failure, faulty),
+                    }
                     still_open.push(one);
                 }
             }
@@ -241,11 +254,18 @@ impl<S: Store, J: JobView> Run<'_, S, J> {
             let by = Attempt { number: attempt, call: Some(facts), share, raw: error.raw.as_deref() };
             let slot = &self.request.slots[one.index];
             rejects.push(Fact::Reject(Box::new(documents::reject(self.request, slot, &failure, &by))));
-            one.last = Some(failure.clone());
+            match error.kind == Kind::Filtered && count > 1 {
+                true => one.refused_with_others(count),
+                false => one.last = Some(failure.clone()),
+            }
         }
         self.desk.store.note(rejects).await?;
-        // a refused request would be refused again
-        let final_for_all = error.kind != Kind::Failed;
+        // a refused request would be refused again, unless only one of its slots gave offence
+        let final_for_all = match error.kind {
+            Kind::Failed => false,
+            Kind::Filtered => count == 1,
+            _ => true,
+        };
         self.exhaust(|_| final_for_all).await
     }
 
@@ -265,7 +285,25 @@ impl<S: Store, J: JobView> Run<'_, S, J> {
     }
 }
 
+/// The slots that share a call: all but those that were refused together.
+fn groups(open: Vec<Open>) -> Vec<Vec<Open>> {
+    let (alone, together): (Vec<_>, Vec<_>) = open.into_iter().partition(|one| one.alone);
+    let first = Some(together).filter(|together| !together.is_empty());
+    first.into_iter().chain(alone.into_iter().map(|one| vec![one])).collect()
+}
+
 impl Open {
+    /// The class that it ends with when no attempt is left lets another round ask again.
+    fn refused_with_others(&mut self, count: usize) {
+        self.alone = true;
+        self.last = Some(Failure::whole(
+            RejectClass::Parse,
+            format!(
+                "the model declined a call for {count} slots; no attempt was left to ask for this one alone"
+            ),
+        ));
+    }
+
     fn failed(&mut self, failure: Failure, faulty: Option<String>) {
         self.hint = match self.asked_again {
             true => Hint::None,

@@ -198,3 +198,52 @@ fn an_expression_over_the_answer_that_fails_is_semantic_and_asked_again() {
     assert!(provider.calls()[1].user().contains("- /part: "));
     assert_eq!(of_kind(&lines, "slot")[0]["data"], json!({"n": 1, "part": 10.0}));
 }
+
+/// Refuses every call that asks for `p1`, in the way that `refuse` does.
+fn offended_by_p1(refuse: fn() -> Say) -> Provider {
+    Provider::start(move |call, _| match call.user().contains("p1") {
+        true => refuse(),
+        false => Say::Content(title("Green tea")),
+    })
+}
+
+fn declines() -> Say {
+    Say::Completion(completion(json!({"content": null, "refusal": "I will not"}), "stop"))
+}
+
+#[test]
+fn after_a_refusal_of_several_slots_each_is_asked_alone_and_only_the_refused_one_ends_so() {
+    let filters = || {
+        let error = json!({"error": {"code": "content_filter", "message": "no"}});
+        Say::Status(400, vec![], error.to_string())
+    };
+    for refuse in [declines, filters] {
+        let provider = offended_by_p1(refuse);
+        let lines = run(&[], &[request(&provider.url, "j1", 0, 3)]);
+        let attempts: Vec<String> =
+            provider.calls().iter().map(|call| call.headers["x-synthmill-attempt-ids"].clone()).collect();
+        assert_eq!(attempts, ["j1-0-1-1,j1-1-1-1,j1-2-1-1", "j1-0-1-2", "j1-1-1-2", "j1-2-1-2"]);
+        assert!(provider.calls().iter().all(|call| !call.user().contains("not accepted")));
+        let rejects = of_kind(&lines, "reject");
+        assert_eq!(texts(&rejects, "reject_id"), ["j1-0-1-1", "j1-1-1-1", "j1-2-1-1", "j1-1-1-2"]);
+        assert_eq!(texts(&rejects, "reject_class"), ["refusal"; 4]);
+        let slots = of_kind(&lines, "slot");
+        assert_eq!(texts(&slots, "record_id"), ["j1-0", "j1-1", "j1-2"]);
+        assert_eq!(texts(&slots, "state"), ["accepted", "exhausted", "accepted"]);
+        assert_eq!(slots[1]["reject_class"], "refusal");
+        assert_eq!(lines.last().unwrap()["document"]["outcome"], "done");
+    }
+}
+
+#[test]
+fn slots_refused_together_with_no_attempt_left_can_be_asked_in_another_round() {
+    let provider = offended_by_p1(declines);
+    let mut asked = request(&provider.url, "j1", 0, 2);
+    asked["max_attempts"] = json!(1);
+    let lines = run(&[], &[asked]);
+    assert_eq!(provider.calls().len(), 1);
+    assert_eq!(texts(&of_kind(&lines, "reject"), "reject_class"), ["refusal"; 2]);
+    let slots = of_kind(&lines, "slot");
+    assert_eq!(texts(&slots, "state"), ["exhausted"; 2]);
+    assert_eq!(texts(&slots, "reject_class"), ["parse"; 2]);
+}
