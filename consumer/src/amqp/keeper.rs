@@ -59,12 +59,12 @@ impl<S: Starts> Keeper<S> {
     /// # Errors
     /// What the broker refuses, which is asked for again later only if a line was there before.
     pub async fn first(&self) -> Result<Option<Line>, String> {
-        let mut bound = FIRST_WAIT;
+        let (mut bound, mut told) = (FIRST_WAIT, String::new());
         loop {
             match self.open().await {
                 Ok(line) => return Ok(Some(line)),
                 Err(Trouble::Refused(reason)) => return Err(reason),
-                Err(Trouble::Away(reason)) => self.health.missing(Part::Broker, &reason),
+                Err(Trouble::Away(reason)) => self.tell(reason, &mut told),
             }
             if !self.pause(&mut bound).await {
                 return Ok(None);
@@ -73,7 +73,7 @@ impl<S: Starts> Keeper<S> {
     }
 
     async fn come_back(&self) -> Option<Line> {
-        let mut bound = FIRST_WAIT;
+        let (mut bound, mut told) = (FIRST_WAIT, String::new());
         while self.pause(&mut bound).await {
             match self.open().await {
                 Ok(line) => {
@@ -81,9 +81,7 @@ impl<S: Starts> Keeper<S> {
                     return Some(line);
                 }
                 // whatever it is, somebody may mend it while we wait
-                Err(Trouble::Refused(reason) | Trouble::Away(reason)) => {
-                    self.health.missing(Part::Broker, &reason);
-                }
+                Err(Trouble::Refused(reason) | Trouble::Away(reason)) => self.tell(reason, &mut told),
             }
         }
         None
@@ -94,6 +92,15 @@ impl<S: Starts> Keeper<S> {
         for held in self.post.hands.first_begun() {
             let post = Arc::clone(&self.post);
             self.post.tasks.spawn(async move { post.starts.forget(&held.copy).await });
+        }
+    }
+
+    /// Says why there is no line, each time that it is another reason.
+    fn tell(&self, reason: String, told: &mut String) {
+        self.health.missing(Part::Broker, &reason);
+        if *told != reason {
+            tracing::warn!(reason, "no connection to the broker yet");
+            *told = reason;
         }
     }
 

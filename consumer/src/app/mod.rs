@@ -64,8 +64,8 @@ fn stop_on_signals(shutdown: &Shutdown) -> Result<(), String> {
                 if told.swap(true, Ordering::Relaxed) {
                     shutdown.abort();
                 } else {
-                    tracing::info!("told to stop: calls in flight end, no new ones are made");
                     shutdown.drain();
+                    tracing::info!("told to stop: calls in flight end, no new ones are made");
                 }
             }
         });

@@ -1,6 +1,6 @@
 //! How a run ends: cancelled, told to stop, or left alone by its reader.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -50,12 +50,17 @@ fn a_cancelled_job_gets_no_more_calls_but_keeps_what_was_paid_for() {
 #[test]
 fn told_to_stop_it_lets_calls_in_flight_end_and_makes_no_new_ones() {
     let (provider, open) = gated();
-    let mut consumer = Consumer::start(&["--concurrency", "2"], &[]);
+    let mut command = command(&["--concurrency", "2"], &[]);
+    command.env("SYNTHMILL_LOG__LEVEL", "info").stderr(Stdio::piped());
+    let mut consumer = Consumer::spawn(&mut command);
+    let log = BufReader::new(consumer.child.stderr.take().unwrap()).lines();
     for slot in 0..6 {
         consumer.send(&request(&provider.url, "j1", slot, 1));
     }
     provider.wait_for(2);
     consumer.terminate();
+    // a signal takes a while to be noticed: an answer that comes before would let the next call begin
+    assert!(log.map_while(Result::ok).any(|line| line.contains("told to stop")));
     consumer.send(&request(&provider.url, "j1", 9, 1));
     open.send(()).unwrap();
     open.send(()).unwrap();
