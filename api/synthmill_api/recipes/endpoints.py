@@ -7,6 +7,7 @@ import fastapi
 from fastapi import Path, Query, Response
 from pydantic import BaseModel, Field
 
+from synthmill.catalog.recipes import RecipeDocument
 from synthmill.recipes import CompiledRecipe
 from synthmill_api.auth.guard import Body, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
@@ -14,7 +15,6 @@ from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
 from synthmill_api.errors import Code
 from synthmill_api.kit.pages import Listing, PagingHere
 from synthmill_api.recipes import service
-from synthmill_api.recipes.documents import RecipeDocument
 from synthmill_api.recipes.service import Outcome, RecipeReference
 from synthmill_schemas.recipe import Recipe
 

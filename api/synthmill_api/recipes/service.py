@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
-from synthmill.ports.records import Collection, Page, Place, Query, Where, Write, WriteMode, WriteStatus
+from synthmill.catalog.recipes import RecipeDocument, find_recipe, recipe_id, recipes_of
+from synthmill.ports.records import Page, Query, Where, Write, WriteMode, WriteStatus
 from synthmill.recipes import CompiledRecipe, Overrides, compile_recipe
 from synthmill.services import Services
 from synthmill_api.config import ApiConfig
 from synthmill_api.errors import Code, Refused
-from synthmill_api.recipes.documents import RecipeDocument, recipe_id
 from synthmill_api.recipes.policy import admitted
 from synthmill_schemas.base import JsonObject
 
@@ -29,11 +29,6 @@ class RecipeReference:
     version: int | None = None
 
 
-def place_of(tenant: str) -> Place:
-    """Where a tenant's recipes are."""
-    return Place(tenant, Collection.RECIPES)
-
-
 async def compiled(data: JsonObject, config: ApiConfig, overrides: Overrides | None = None) -> CompiledRecipe:
     """The recipe, checked; `RecipeInvalid` or `Refused` with all faults."""
     result = await asyncio.to_thread(compile_recipe, data, overrides or Overrides())
@@ -43,7 +38,7 @@ async def compiled(data: JsonObject, config: ApiConfig, overrides: Overrides | N
 async def store(services: Services, tenant: str, recipe: CompiledRecipe) -> tuple[RecipeDocument, Outcome]:
     """The stored version; a new one unless the last says the same."""
     name = recipe.recipe.name
-    last = await _last(services, tenant, name)
+    last = await find_recipe(services.store, tenant, name)
     if last is not None and last.recipe == recipe.recipe:
         return last, Outcome.EXISTING
     number = 1 if last is None else last.recipe_version + 1
@@ -55,7 +50,7 @@ async def store(services: Services, tenant: str, recipe: CompiledRecipe) -> tupl
             recipe_hash=recipe.recipe_hash,
             recipe=recipe.recipe,
         )
-        write = Write(place_of(tenant), recipe_id(name, number), document.model_dump(mode="json"), WriteMode.CREATE)
+        write = Write(recipes_of(tenant), recipe_id(name, number), document.model_dump(mode="json"), WriteMode.CREATE)
         (result,) = await services.store.bulk([write])
         if result.status is WriteStatus.STORED:
             return document, Outcome.NEW
@@ -67,11 +62,7 @@ async def store(services: Services, tenant: str, recipe: CompiledRecipe) -> tupl
 
 async def get(services: Services, tenant: str, reference: RecipeReference) -> RecipeDocument:
     """A stored version, or a 404."""
-    if reference.version is None:
-        document = await _last(services, tenant, reference.name)
-    else:
-        stored = await services.store.get(place_of(tenant), recipe_id(reference.name, reference.version))
-        document = None if stored is None else RecipeDocument.model_validate(stored.document)
+    document = await find_recipe(services.store, tenant, reference.name, reference.version)
     if document is None:
         version = "" if reference.version is None else f" version {reference.version}"
         raise Refused(Code.NOT_FOUND, f"there is no recipe {reference.name}{version}")
@@ -81,10 +72,5 @@ async def get(services: Services, tenant: str, reference: RecipeReference) -> Re
 async def page(services: Services, tenant: str, name: str | None, limit: int, cursor: str | None) -> Page:
     """Versions, the newest first; of all recipes or of one."""
     where: Where = {} if name is None else {"name": name}
-    await services.store.visible(place_of(tenant))
-    return await services.store.search(place_of(tenant), Query(where, sort="-created_at", limit=limit, cursor=cursor))
-
-
-async def _last(services: Services, tenant: str, name: str) -> RecipeDocument | None:
-    found = await page(services, tenant, name, 1, None)
-    return RecipeDocument.model_validate(found.hits[0].document) if found.hits else None
+    await services.store.visible(recipes_of(tenant))
+    return await services.store.search(recipes_of(tenant), Query(where, sort="-created_at", limit=limit, cursor=cursor))

@@ -7,6 +7,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from synthmill.catalog.sources import SourceDocument
 from synthmill.inputs.detect import SourceKind
 from synthmill.ports.records import Query as StoreQuery
 from synthmill_api import metrics
@@ -17,7 +18,6 @@ from synthmill_api.errors import Code, Refused
 from synthmill_api.kit.multipart import file_part
 from synthmill_api.kit.pages import Listing, PagingHere
 from synthmill_api.sources import service
-from synthmill_api.sources.documents import SourceDocument
 from synthmill_api.sources.service import Outcome, Upload
 
 router = guarded_router("sources")

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from synthmill.catalog.sources import SourceDocument, source_id, sources_of
 from synthmill.errors import InputUnusable, VersionConflict
 from synthmill.ports.objects import StoredObject
-from synthmill.ports.records import Collection, Page, Place, Query, Write, WriteMode, WriteStatus
+from synthmill.ports.records import Page, Query, Write, WriteMode, WriteStatus
 from synthmill.services import Services
 from synthmill_api.errors import Code, FaultItem, Refused
-from synthmill_api.sources.documents import SourceDocument, source_id
 from synthmill_api.sources.sifting import kind_of, sifted
 
 _MOST_NAME_BYTES = 255
@@ -30,11 +30,6 @@ class Upload:
     name: str
     chunks: AsyncIterator[bytes]
     sha256: str | None = None
-
-
-def place_of(tenant: str) -> Place:
-    """Where a tenant's sources are."""
-    return Place(tenant, Collection.SOURCES)
 
 
 def checked_name(name: str | None) -> str:
@@ -86,7 +81,7 @@ async def _document(services: Services, tenant: str, name: str, stored: StoredOb
 
 async def _settle(services: Services, document: SourceDocument) -> tuple[SourceDocument, Outcome]:
     """Creates the document, or takes the one there is; one whose file is gone gets the new file."""
-    place = place_of(document.tenant)
+    place = sources_of(document.tenant)
     write = Write(place, document.source_id, document.model_dump(mode="json"), WriteMode.CREATE)
     while True:
         (result,) = await services.store.bulk([write])
@@ -108,7 +103,7 @@ async def _settle(services: Services, document: SourceDocument) -> tuple[SourceD
 
 async def get(services: Services, tenant: str, id_: str) -> SourceDocument:
     """The source, or a 404."""
-    stored = await services.store.get(place_of(tenant), id_)
+    stored = await services.store.get(sources_of(tenant), id_)
     if stored is None:
         raise Refused(Code.NOT_FOUND, f"there is no source {id_}")
     return SourceDocument.model_validate(stored.document)
@@ -116,12 +111,12 @@ async def get(services: Services, tenant: str, id_: str) -> SourceDocument:
 
 async def page(services: Services, tenant: str, query: Query) -> Page:
     """One page of sources."""
-    await services.store.visible(place_of(tenant))
-    return await services.store.search(place_of(tenant), query)
+    await services.store.visible(sources_of(tenant))
+    return await services.store.search(sources_of(tenant), query)
 
 
 async def delete(services: Services, tenant: str, id_: str) -> None:
     """Takes away document and file; jobs that read it have copies of their own."""
     source = await get(services, tenant, id_)
-    await services.store.delete(place_of(tenant), [id_])
+    await services.store.delete(sources_of(tenant), [id_])
     await services.objects.delete_prefix(source.object_key.removesuffix("data"))

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from synthmill.catalog.recipes import RecipeDocument
+from synthmill.catalog.sources import SourceDocument
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.mappings import mapping_of, shared_collections
 from synthmill_api.auth.keys import KeyDocument
-from synthmill_api.recipes.documents import RecipeDocument
-from synthmill_api.sources.documents import SourceDocument
 from synthmill_schemas.event import EventDocument
 from synthmill_schemas.job import JobDocument
 from synthmill_schemas.ledger import CallDocument, ClaimDocument, RejectDocument
