@@ -107,6 +107,25 @@ async def test_a_release_may_wait_and_still_leaves_the_count_as_it_was(broker: B
         await acknowledge(consumption, again)
 
 
+async def test_what_is_continued_comes_again_behind_others_as_if_it_had_never_begun(broker: Broker) -> None:
+    await broker.publish(GENERATION, messages("long"))
+    async with broker.consume(GENERATION, prefetch=1) as consumption:
+        await consumption.started(await take_one(consumption))  # and died
+    async with broker.consume(GENERATION, prefetch=1) as consumption:
+        delivery = await take_one(consumption)
+        assert await consumption.started(delivery) == 2
+        await broker.publish(GENERATION, messages("short"))
+        await consumption.settle(delivery, Settlement.CONTINUE)
+        short = await take_one(consumption)
+        assert short.message.message_id == "short"
+        await acknowledge(consumption, short)
+        again = await take_one(consumption)
+        assert (again.message, again.redelivered, again.begun) == (delivery.message, False, 0)
+        assert await consumption.started(again) == 1
+        await acknowledge(consumption, again)
+    await depth_is(broker, GENERATION, lambda depth: depth.ready + depth.unsettled == 0)
+
+
 async def test_each_delivery_that_begins_counts_once(broker: Broker) -> None:
     await broker.publish(GENERATION, numbered(1))
     for expected in (1, 2, 3):

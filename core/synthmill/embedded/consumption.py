@@ -208,6 +208,8 @@ def _settle(
             leases.retry(connection, owner, leased, due, evidence)
         case Settlement.RELEASE:
             leases.release(connection, owner, leased, due)
+        case Settlement.CONTINUE:
+            leases.publish_anew(connection, owner, leased, due)
         case Settlement.DEAD_LETTER:
             leases.bury(connection, owner, leased, evidence)
 

@@ -127,6 +127,16 @@ def release(connection: Connection, owner: str, leased: Leased, due: float = 0.0
     )
 
 
+def publish_anew(connection: Connection, owner: str, leased: Leased, due: float = 0.0) -> None:
+    """Puts the message back behind all others as if it had just been published, to be delivered at `due` or later."""
+    if connection.execute(f"DELETE FROM messages WHERE {_MINE} RETURNING seq", _mine(owner, leased)).fetchone():
+        queue, message = leased.delivery.queue, leased.delivery.message
+        publish(connection, queue, [message])
+        connection.execute(
+            "UPDATE messages SET due = ? WHERE queue = ? AND message_id = ?", (due, queue, message.message_id)
+        )
+
+
 def retry(connection: Connection, owner: str, leased: Leased, due: float, evidence: Mapping[str, str]) -> None:
     """Puts the message back with what is known of it, to be delivered at `due` or later."""
     headers = json.dumps(dict(leased.delivery.message.headers) | _as_headers(evidence))

@@ -77,6 +77,7 @@ class Settlement(StrEnum):
     ACK = "ack"  # done: forget it
     RETRY = "retry"  # deliver it again after a delay
     RELEASE = "release"  # deliver it again, now or after a delay, to anyone; the message is not to blame
+    CONTINUE = "continue"  # a part of its work is done: deliver it again to anyone, behind others, as if it never began
     DEAD_LETTER = "dead_letter"  # move it to the dead queue, with evidence
 
 

@@ -84,6 +84,8 @@ class Settler:
             case Settlement.RELEASE:
                 again = enclose(message, begun=await self._count(held) - (1 if held.starts is not None else 0))
                 await self._publisher.publish(self._target(delay_seconds), [again])
+            case Settlement.CONTINUE:
+                await self._publisher.publish(self._target(delay_seconds), [enclose(message)])
 
     def _target(self, delay_seconds: float) -> str:
         if delay_seconds > 0:
