@@ -8,6 +8,7 @@
 - `current`      the services that the tasks of a run share
 - `progress`     artifact and events while it runs
 - `report`       table and report at the end
+- `events`       what Prefect's event feed is told
 - `ending`       the final state, and the exit code that belongs to it
 - `display`      calls to Prefect that may fail
 - `__main__`     one run as a process, with a temporary server when none is set
