@@ -1,7 +1,9 @@
 """The worker: file to seeds to generation requests.
 
 # Layout
-- `runner`      decode → handle → settle, every delivery settled in one place
+- `runner`      all queues, and what goes on beside them
+- `lane`        one queue: decode → handle → settle, every delivery settled in one place
+- `verdict`     what an answer or an error means for its message
 - `handlers/`   one module a message: `job` plans a round, `export` writes a file, `dead_letter` parks what
                 nobody could work on
 - `followed`    looks after the rounds planned here until they end

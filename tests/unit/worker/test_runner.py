@@ -13,9 +13,11 @@ from synthmill.jobs.lease import LeaseTaken
 from synthmill.ports.broker import EVIDENCE_PREFIX, Delivery, Message, Queue, Settlement
 from synthmill.services import Services
 from synthmill.settings import Settings
-from synthmill_worker import runner
+from synthmill_worker import runner, verdict
 from synthmill_worker.handlers.words import Handled, Undecodable
-from synthmill_worker.runner import MAX_STARTS, Lane, Worker, full_jitter, judge
+from synthmill_worker.lane import MAX_STARTS, Lane
+from synthmill_worker.runner import Worker
+from synthmill_worker.verdict import full_jitter, judge
 from tests.support.messages import depth_is
 
 PATIENCE_SECONDS = 30
@@ -29,7 +31,7 @@ async def services(tmp_path: Path) -> AsyncIterator[EmbeddedServices]:
 
 @pytest.fixture(autouse=True)
 def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "_FIRST_DELAY_SECONDS", 0.001)
+    monkeypatch.setattr(verdict, "_FIRST_DELAY_SECONDS", 0.001)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +159,13 @@ async def test_an_outage_may_last_longer_than_three_tries(services: EmbeddedServ
     script = Script(*[StoreUnavailable("away")] * 8)
     await serve(services, script, "a")
     assert len(script.seen) == 9
+    assert await dead_letters(services) == {}
+
+
+async def test_a_message_that_is_handed_on_comes_again_as_often_as_its_work_takes(services: EmbeddedServices) -> None:
+    script = Script(*[Handled.HANDED_ON] * 8, ZeroDivisionError("boom"), Handled.HANDED_ON, ZeroDivisionError("boom"))
+    await serve(services, script, "a")
+    assert len(script.seen) == 12
     assert await dead_letters(services) == {}
 
 

@@ -11,6 +11,7 @@ class Handled(StrEnum):
     """What became of a message that is done with."""
 
     PLANNED = "planned"  # all requests of the round are out
+    HANDED_ON = "handed on"  # a part of the work is done, the rest is for the message's next delivery
     FAILED = "failed"  # the job cannot be worked on, and says why
     STALE = "stale"  # of another round, or of a job that is not running or not there
     EXPORTED = "exported"  # the file can be fetched
