@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from synthmill_schemas.base import JsonObject
+from synthmill_schemas.dataset import DatasetDocument, VersionDocument
 from synthmill_schemas.dead_letter import DeadLetterDocument
 from synthmill_schemas.event import EventDocument
 from synthmill_schemas.file_export import ExportDocument, ExportMessage
@@ -41,6 +42,8 @@ CONTRACTS: dict[str, TypeAdapter[object]] = {
     "dead_letter": TypeAdapter(DeadLetterDocument),
     "export_message": TypeAdapter(ExportMessage),
     "export_document": TypeAdapter(ExportDocument),
+    "dataset": TypeAdapter(DatasetDocument),
+    "version": TypeAdapter(VersionDocument),
     "input_line": TypeAdapter(InputLine),
     "output_line": TypeAdapter(OutputLine),
 }

@@ -13,6 +13,12 @@ _IDEMPOTENCY_NAMESPACE = uuid.UUID("6f0f4c3e-6a5b-5f52-9b1e-3d8f4f0c7a11")
 ACCEPTED_RANK = 1 << 40
 """External version of an accepted slot: above that of any round, so it is never overwritten."""
 
+RELEASED_RANK = ACCEPTED_RANK + 1
+"""Of the same record once a version shows it: only a release writes it, and it changes nothing but `since`."""
+
+ENDED_RANK = ACCEPTED_RANK + 2
+"""Of a released record that later versions no longer show; `until` is set."""
+
 
 def record_id(job_id: str, slot: int) -> str:
     """The id of a slot's document, accepted or not."""

@@ -87,6 +87,23 @@ class Outputs(Contract):
     size: Count = Field(description="bytes")
 
 
+class JobPurpose(StrEnum):
+    """What a job's records are for."""
+
+    DATASET = "dataset"  # to be released
+    QUOTE = "quote"  # to learn what the whole would take; never released
+
+
+class Refresh(Contract):
+    """A job that makes records of new and changed seeds only; the worker fills in what it found."""
+
+    base: Count | None = Field(None, description="the version that seeds were compared with; 0: there was none")
+    seed_set: str | None = Field(None, description="the new and changed seeds, when they are not all there are")
+    seeds: Count | None = Field(None, description="how many are new or changed")
+    unchanged: Count = 0
+    vanished: Count = Field(0, description="seeds of the base that no source has any more")
+
+
 class JobDocument(Contract):
     """One execution of a recipe on sources."""
 
@@ -114,5 +131,7 @@ class JobDocument(Contract):
     temporary_files: Literal["kept", "deleted"] = "kept"
     traceparent: str | None = Field(None, description="W3C trace context that all its messages go on with")
     labels: JsonObject = Field(default_factory=dict)
+    purpose: JobPurpose = JobPurpose.DATASET
+    refresh: Refresh | None = None
     created_at: datetime = Field(default_factory=now)
     updated_at: datetime = Field(default_factory=now)

@@ -58,6 +58,7 @@ class SeedPlan(Contract):
     order: SeedOrder = SeedOrder.ORDERED
     reuse: SeedReuse = SeedReuse.CYCLED
     records_per_seed: int = Field(1, ge=1, le=100_000)
+    prune: bool = Field(False, description="a refresh ends the records of seeds that no source has any more")
 
 
 class ValueType(StrEnum):

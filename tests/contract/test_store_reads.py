@@ -3,7 +3,7 @@
 import pytest
 
 from synthmill.errors import UserError
-from synthmill.ports.records import Collection, Place, Query, Range, RecordStore, Where, Write
+from synthmill.ports.records import Collection, Outside, Place, Query, Range, RecordStore, Where, Write
 from synthmill_schemas.slot import RejectClass
 from tests.support.ports import At
 from tests.support.stack import folds_accents
@@ -49,6 +49,10 @@ CONDITIONS: list[tuple[Where, list[int]]] = [
     ({"data.score": Range(low=4)}, [0, 2]),
     ({"data.score": Range(high=4)}, [1]),
     ({"data.score": Range()}, [0, 1, 2]),
+    ({"data.score": Outside(Range(high=4))}, [0, 2, 3]),
+    ({"data.score": Outside(Range(low=4)), "data.priority": "low"}, [1, 3]),
+    ({"data.score": Outside(Range())}, [3]),
+    ({"data.unheard": Outside(Range(low=0))}, [0, 1, 2, 3]),
     ({"data.score": [3, 10, 99]}, [1, 2]),
     ({"data.weight": 0.5}, [3]),
     ({"data.urgent": True}, [0]),

@@ -259,4 +259,6 @@ async def test_promoting_moves_latest_of_this_dataset_only(store: RecordStore, t
     for version in (1, 2):
         await store.promote(tenant, DATASET, version)
         assert await store.latest(tenant, DATASET) == version
+    await store.promote(tenant, DATASET, 1)  # by somebody who was slow
+    assert await store.latest(tenant, DATASET) == 2
     assert await store.latest(tenant, "other") is None

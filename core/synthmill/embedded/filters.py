@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from synthmill.embedded.places import NUMBER, Home
 from synthmill.embedded.schema import COLUMNS
 from synthmill.field_paths import checked_path
-from synthmill.ports.records import Condition, Document, Range, Scalar, Where
+from synthmill.ports.records import Condition, Document, Outside, Range, Scalar, Where
 
 Bound = str | int | float | None
 
@@ -68,6 +68,9 @@ def json_path(path: str) -> str:
 
 
 def _holds(path: str, condition: Condition) -> Sql:
+    if isinstance(condition, Outside):
+        within = _within(path, condition.bounds)
+        return Sql(f"({within.text}) IS NOT TRUE", within.parameters)  # of a field that is not there it is NULL
     if isinstance(condition, Range):
         return _within(path, condition)
     values = [condition] if isinstance(condition, str | int | float) else list(condition)

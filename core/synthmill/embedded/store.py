@@ -165,7 +165,7 @@ def _create_seen(connection: Connection) -> None:
 def _promote(connection: Connection, tenant: str, dataset: str, version: int) -> None:
     connection.execute(
         "INSERT INTO datasets (tenant, dataset, latest) VALUES (?, ?, ?)"
-        " ON CONFLICT (tenant, dataset) DO UPDATE SET latest = excluded.latest",
+        " ON CONFLICT (tenant, dataset) DO UPDATE SET latest = max(coalesce(latest, 0), excluded.latest)",
         (tenant, dataset, version),
     )
 

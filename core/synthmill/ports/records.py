@@ -27,6 +27,7 @@ class Collection(StrEnum):
     CALLS = "calls"
     CLAIMS = "claims"
     REPORTS = "reports"
+    VERSIONS = "versions"  # datasets and their released versions
     STARTS = "starts"  # how often handling a message began, for a broker that cannot note it on the message
 
 
@@ -96,9 +97,16 @@ class Range:
     high: Scalar | None = None
 
 
-Condition = Scalar | Sequence[Scalar] | Range
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a range does not meet: also a document without the field."""
+
+    bounds: Range
+
+
+Condition = Scalar | Sequence[Scalar] | Range | Outside
 Where = Mapping[str, Condition]
-"""Dotted field path to a value, several values (any of them) or a range; all must hold."""
+"""Dotted field path to a value, several values (any of them), a range or its opposite; all must hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +185,7 @@ class RecordStore(Protocol):
         """Deletes by id; answers how many there were."""
 
     async def promote(self, tenant: str, dataset: str, version: int) -> None:
-        """Lets readers of the dataset's `latest` see `version`, in one step."""
+        """Lets readers of the dataset's `latest` see `version`, in one step; it never goes back to an earlier one."""
 
     async def latest(self, tenant: str, dataset: str) -> int | None:
         """The version last promoted."""

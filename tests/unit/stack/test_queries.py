@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from synthmill.errors import UserError
-from synthmill.ports.records import Collection, Condition, Place, Range
+from synthmill.ports.records import Collection, Condition, Outside, Place, Range
 from synthmill.stack.elastic.names import Names
 from synthmill.stack.elastic.queries import NOTHING, holds, matching, order
 
@@ -29,6 +29,7 @@ TYPED: list[tuple[Condition, str, dict[str, Any]]] = [
     (Range(low=1), "keyword", NOTHING),
     (Range(low="a"), "keyword", {"range": {"f": {"gte": "a"}}}),
     (Range(high="2026-01-01"), "date_nanos", {"range": {"f": {"lte": "2026-01-01"}}}),
+    (Outside(Range(high=2)), "long", {"bool": {"must_not": [{"range": {"f": {"lte": 2}}}]}}),
     (Range(), "long", {"exists": {"field": "f"}}),
 ]
 

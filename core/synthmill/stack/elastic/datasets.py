@@ -49,16 +49,19 @@ class Datasets:
         raise _restless(dataset)
 
     async def promote(self, tenant: str, dataset: str, version: int) -> None:
-        """Moves the alias of the latest version in one step, then notes the version."""
+        """Moves the alias of the latest version in one step, then notes the version.
+
+        Somebody who was slow may move the alias back for a moment; the note then tells them, and they move it forward.
+        """
         for _ in range(_RIVALS):
             found = await self._registry.dataset(tenant, dataset)
             alias = self._names.latest(tenant, dataset)
-            shown = _shown_in(version)
+            shown = _shown_in(last := max(version, found.latest or 0))
             if found.indices:
                 await self._client.change_aliases(
                     [{"add": {"index": index, "alias": alias, "filter": shown}} for index in found.names]
                 )
-            if await self._swapped(replace(found, latest=version)):
+            if await self._swapped(replace(found, latest=last)):
                 return
         raise _restless(dataset)
 

@@ -8,7 +8,7 @@ from typing import Any
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT
 
-VERSION = 3
+VERSION = 4
 
 Mapping = dict[str, Any]
 
@@ -111,6 +111,8 @@ _FIELDS: dict[Collection, Mapping] = {
         "temporary_files": WORD,
         "traceparent": WORD,
         "labels": FREE,
+        "purpose": WORD,
+        "refresh": KEPT,
         "created_at": MOMENT,
         "updated_at": MOMENT,
     },
@@ -202,6 +204,19 @@ _FIELDS: dict[Collection, Mapping] = {
         "reject_class": WORD,
         "state": WORD,
         "at": MOMENT,
+    },
+    Collection.VERSIONS: {
+        "kind": WORD,
+        "dataset": WORD,
+        "number": LONG,
+        "latest": LONG,
+        "job_id": WORD,
+        "releasing": _object(number=LONG, job_id=WORD, owner=WORD, expires_at=MOMENT),
+        "records": LONG,
+        "added": LONG,
+        "ended": LONG,
+        "released_at": MOMENT,
+        "updated_at": MOMENT,
     },
     Collection.STARTS: {"queue": WORD, "message_id": WORD, "starts": LONG, "at": MOMENT},
 }

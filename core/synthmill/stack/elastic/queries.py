@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from synthmill.errors import UserError
-from synthmill.ports.records import Condition, Range, Scalar, Where
+from synthmill.ports.records import Condition, Outside, Range, Scalar, Where
 from synthmill.stack.elastic.mappings import FULL_TEXT, Mapping
 from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT, Home
 from synthmill.stack.elastic.types import FREE, NUMERIC, Types
@@ -25,6 +25,8 @@ def matching(home: Home, where: Where | None, types: Types, text: str | None = N
 
 def holds(path: str, condition: Condition, types: frozenset[str]) -> Mapping:
     """The query for one condition; a value of another type than the field's is nowhere."""
+    if isinstance(condition, Outside):
+        return {"bool": {"must_not": [holds(path, condition.bounds, types)]}}
     if isinstance(condition, Range):
         return _any_of([_within(path, condition, type_) for type_ in sorted(types)])
     values = [condition] if isinstance(condition, str | int | float) else list(condition)
