@@ -24,6 +24,12 @@ class WorkerSettings(BaseModel):
     chunk_rows: int = Field(500, ge=1, le=100_000, description="rows read, checked and stored at a time")
     publish_chunk: int = Field(100, ge=1, le=5_000, description="requests per confirmed chunk")
     lease_seconds: float = Field(10.0, gt=1, description="a dead planner is replaced after so long")
+    unit_seconds: float = Field(
+        180.0,
+        gt=0,
+        le=900,
+        description="a job that takes longer to plan is planned in several deliveries of its message",
+    )
     max_row_bytes: int = Field(1 << 20, ge=1_024, description="longer rows become input rejects")
 
 

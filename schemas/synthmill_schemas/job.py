@@ -52,6 +52,15 @@ class JobMessage(Contract):
     traceparent: str | None = None
 
 
+class SeedCheckpoint(Contract):
+    """How far a source is stored: its first rows gave so many seeds and bad rows; good only for the same `seed_set`."""
+
+    seed_set: str
+    seeds: Count
+    bad_rows: Count
+    first_reason: str = Field("", description="why the first of the bad rows is one")
+
+
 class Source(Contract):
     """An uploaded file, or an inline list of rows staged as a JSONL file."""
 
@@ -62,6 +71,7 @@ class Source(Contract):
     seed_set: str | None = Field(None, description="set when all its seeds are stored")
     seeds: Count | None = Field(None, description="how many seeds it gave")
     bad_rows: Count | None = Field(None, description="rows that became input rejects")
+    checkpoint: SeedCheckpoint | None = Field(None, description="while its seeds are being stored")
 
 
 class Lease(Contract):

@@ -15,7 +15,7 @@ from synthmill.ports.broker import Message, Queue
 from synthmill.ports.records import Collection
 from synthmill.settings import Settings, WorkerSettings
 from synthmill_schemas.base import now
-from synthmill_schemas.job import JobDocument, JobMessage, JobState, Lease
+from synthmill_schemas.job import JobDocument, JobMessage, JobState, Lease, SeedCheckpoint
 from synthmill_worker.handlers.job import handle_job
 from synthmill_worker.handlers.words import Handled
 from tests.support.uploads import TENANT, job_of, requests, stored, submitted, upload, worked
@@ -132,6 +132,49 @@ async def test_a_second_delivery_changes_nothing(services: EmbeddedServices) -> 
     assert after == before
     assert len(before[0]) == 200
     assert (await services.broker.depth(Queue.GENERATION)).ready == published == 200
+
+
+TWO_FILES = (
+    ("a.csv", b"sku,title\n" + b"".join(b"%d,lamp %d\n" % (n % 170, n) for n in range(230)) + b"ragged\n"),
+    ("b.jsonl", b"".join(b'{"sku": %d, "title": "chair"}\n' % n for n in range(120))),
+)
+
+
+@pytest.mark.parametrize("key", [None, "sku"])
+async def test_a_job_planned_in_many_units_is_the_same_as_one_planned_at_once(tmp_path: Path, key: str | None) -> None:
+    planned = []
+    for unit_seconds in (60.0, 1e-9):
+        worker = WorkerSettings(chunk_rows=50, publish_chunk=20, unit_seconds=unit_seconds)
+        async with open_embedded(Settings(home=tmp_path / str(unit_seconds), worker=worker)) as services:
+            await submitted(services, *TWO_FILES, key=key, target={"records": 200})
+            if unit_seconds < 1:
+                assert await handle_job(services, message()) is Handled.HANDED_ON
+                first, second = (await job_of(services)).sources
+                assert (first.seed_set, second.checkpoint) == (None, None)
+                assert first.checkpoint is not None
+                assert first.checkpoint.seeds + first.checkpoint.bad_rows == 50
+                assert (await job_of(services)).planner is None
+            await worked(services)
+            job = await job_of(services)
+            assert (job.state, job.temporary_files) == (JobState.PLANNED, "deleted")
+            assert {source.checkpoint for source in job.sources} == {None}
+            documents = [await stored(services, kind) for kind in (Collection.INPUTS, Collection.REJECTS)]
+            planned.append((job.sources, job.records, documents, sorted(map(told, await requests(services)))))
+    assert planned[0] == planned[1]
+
+
+def told(request: bytes) -> str:
+    """What a request asks for."""
+    return json.dumps([(slot["slot"], slot["seed_id"]) for slot in json.loads(request)["slots"]])
+
+
+async def test_the_notes_of_another_way_to_read_a_file_are_of_no_use(services: EmbeddedServices) -> None:
+    job = await submitted(services)
+    strange = SeedCheckpoint(seed_set="of an older version", seeds=2, bad_rows=0)
+    sources = [source.model_copy(update={"checkpoint": strange}) for source in job.sources]
+    await change_job(services.store, TENANT, "job-1", lambda _: {"sources": sources})
+    await worked(services)
+    assert (await job_of(services)).sources[0].seeds == 3
 
 
 @pytest.mark.parametrize(

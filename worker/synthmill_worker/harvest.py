@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
+from itertools import islice
 
 from synthmill_schemas.ids import canonical_json, row_hash, seed_id
 from synthmill_schemas.job import JobDocument, Source
@@ -28,21 +28,43 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Harvest:
-    """What one chunk of rows gave."""
+    """What one chunk of rows gave: each became a seed or a reject."""
 
     seeds: list[SeedDocument]
     rejects: list[RejectDocument]
 
 
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What a row is known by, and the same in 32 bytes."""
+
+    text: str
+    digest: bytes
+
+
 @dataclass(slots=True)
 class Harvester:
-    """Turns rows into documents; seeds are numbered in the order of their rows, so a second pass gives the same."""
+    """Turns rows into documents; seeds are numbered in the order of their rows, so a second pass gives the same.
+
+    `next_ordinal` is the number of the next seed.
+    """
 
     origin: Origin
     contract: RowContract
     occurrences: Occurrences
     chunk_rows: int
-    _ordinals: Iterator[int] = field(default_factory=count)
+    next_ordinal: int = 0
+
+    def pass_over(self, rows: Rows, number: int) -> Iterator[None]:
+        """Notes the keys of the first `number` rows, whose seeds an earlier pass stored; one step per chunk."""
+        for chunk in chunked(islice(rows, number), self.chunk_rows):
+            good = [row for row in chunk if isinstance(row, Row)]
+            # a row that breaks a rule lends its key to nobody; without keys equal rows break the same rules
+            judged = self.contract.check(good) if self.origin.job.recipe.key else good
+            fit = (row for row, verdict in zip(good, judged, strict=True) if isinstance(verdict, Row))
+            with self.occurrences.batch():
+                self.occurrences.note_all((key.digest, row.number) for row in fit if (key := self._key(row)))
+            yield
 
     def run(self, rows: Rows) -> Iterator[Harvest]:
         """One harvest per chunk of rows."""
@@ -61,33 +83,43 @@ class Harvester:
 
     def _seed(self, row: Row, typed: Row) -> SeedDocument | BadRow:
         """The id comes from the row as read, so that a new contract on a column does not make all seeds new."""
-        key = self._key(row)
+        key = self._unique_key(row)
         if isinstance(key, BadRow):
             return key
-        origin = self.origin
+        origin, ordinal = self.origin, self.next_ordinal
+        self.next_ordinal += 1
         return SeedDocument(
             tenant=origin.job.tenant,
             seed_set=origin.seed_set,
-            ordinal=next(self._ordinals),
+            ordinal=ordinal,
             seed_id=seed_id(origin.job.tenant, origin.source.key, key),
             data=typed.data,
             lineage=self._lineage(row),
         )
 
-    def _key(self, row: Row) -> str | BadRow:
+    def _unique_key(self, row: Row) -> str | BadRow:
+        column, key = self.origin.job.recipe.key, self._key(row)
+        if key is None:
+            return BadRow(row.number, f"{column} is missing, and it is the key", cut(row.data), row.line)
+        seen = self.occurrences.note(key.digest, row.number)
+        if column is None:
+            return f"{key.text}:{seen.times}"
+        if seen.times > 1:
+            reason = f"{column}: the key {key.text[:80]!r} is that of row {seen.first_row} already"
+            return BadRow(row.number, reason, cut(row.data), row.line)
+        return key.text
+
+    def _key(self, row: Row) -> _Key | None:
+        """The value of the recipe's key column, or the hash of the content; None: there is no value."""
         column = self.origin.job.recipe.key
         if column is None:
             content = row_hash(row.data)
-            return f"{content}:{self.occurrences.note(bytes.fromhex(content), row.number).times}"
+            return _Key(content, bytes.fromhex(content))
         value = row.data.get(column)
         if value is None or value == "":
-            return BadRow(row.number, f"{column} is missing, and it is the key", cut(row.data), row.line)
-        key = value if isinstance(value, str) else canonical_json(value)
-        seen = self.occurrences.note(hashlib.sha256(key.encode()).digest(), row.number)
-        if seen.times > 1:
-            reason = f"{column}: the key {key[:80]!r} is that of row {seen.first_row} already"
-            return BadRow(row.number, reason, cut(row.data), row.line)
-        return key
+            return None
+        text = value if isinstance(value, str) else canonical_json(value)
+        return _Key(text, hashlib.sha256(text.encode()).digest())
 
     def _reject(self, row: BadRow) -> RejectDocument:
         job = self.origin.job
@@ -119,7 +151,7 @@ class Harvester:
         )
 
 
-def chunked(rows: Rows, most: int) -> Iterator[list[Row | BadRow]]:
+def chunked(rows: Iterator[Row | BadRow], most: int) -> Iterator[list[Row | BadRow]]:
     """Rows in lists of at most `most`, fewer where they are large."""
     chunk: list[Row | BadRow] = []
     size = 0

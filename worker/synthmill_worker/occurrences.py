@@ -1,7 +1,7 @@
 """Counts how often each key was seen, on disk as soon as there are many, so that memory does not grow with the file."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -38,6 +38,13 @@ class Occurrences:
                 (key, row),
             ).fetchone()
         return Seen(*found)
+
+    def note_all(self, keys: Iterable[tuple[bytes, int]]) -> None:
+        """Counts one more of each key in its data row; a fraction of the cost of asking about each."""
+        with _full_disk():
+            self._connection.executemany(
+                "INSERT INTO seen VALUES (?, 1, ?) ON CONFLICT DO UPDATE SET times = times + 1", keys
+            )
 
     @contextmanager
     def batch(self) -> Iterator[None]:

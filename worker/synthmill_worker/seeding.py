@@ -1,7 +1,8 @@
 """Stores the seeds of a job's sources: verifies each file, reads it a chunk at a time, stores each chunk.
 
 Every document has an id that follows from file and recipe alone. So a second pass, after a crash or by a second
-delivery, writes the same documents again, and a source counts as done only when its entry in the job says so.
+delivery, may write the same documents again, and a source counts as done only when its entry in the job says so. How
+far a source came is noted there too: a later unit goes over those rows without storing them, only to know their keys.
 """
 
 import time
@@ -14,22 +15,25 @@ from synthmill.errors import ChecksumMismatch, InputUnusable, UserError
 from synthmill.jobs.documents import Changes, change_job, get_job
 from synthmill.jobs.events import say
 from synthmill.jobs.plan import RoundOver
+from synthmill.jobs.unit import Unit
 from synthmill.ports.records import Collection, Place, Write, WriteStatus
 from synthmill.recipes import CompiledRecipe
 from synthmill.services import Services
 from synthmill_schemas.ids import seed_document_id
-from synthmill_schemas.job import RUNNING_STATES, JobDocument, Source
+from synthmill_schemas.job import RUNNING_STATES, JobDocument, SeedCheckpoint, Source
 from synthmill_worker import metrics
 from synthmill_worker.contracts import require_columns
 from synthmill_worker.demands import Demands
 from synthmill_worker.extract.extract import Extraction, extract
-from synthmill_worker.extract.rows import Limits, Row
+from synthmill_worker.extract.rows import Limits, Row, Rows
 from synthmill_worker.extract.survey import Survey, Surveyor
 from synthmill_worker.harvest import Harvest, Harvester, Origin, chunked
 from synthmill_worker.occurrences import Occurrences
 from synthmill_worker.threads import to_the_end
 
 _PROGRESS_SECONDS = 2.0
+_REASON_CHARACTERS = 1_000
+_END = object()
 _COLUMNS_KEPT = 1_000
 
 
@@ -41,6 +45,18 @@ class _Tally:
     bad_rows: int = 0
     first_reason: str = ""
 
+    @classmethod
+    def noted(cls, source: Source, seed_set: str) -> "_Tally":
+        """What earlier units noted."""
+        noted = source.checkpoint
+        if noted is None or noted.seed_set != seed_set:
+            return cls()
+        return cls(noted.seeds, noted.bad_rows, noted.first_reason)
+
+    @property
+    def rows(self) -> int:
+        return self.seeds + self.bad_rows
+
     def add(self, harvest: Harvest) -> None:
         self.seeds += len(harvest.seeds)
         self.bad_rows += len(harvest.rejects)
@@ -48,17 +64,18 @@ class _Tally:
             self.first_reason = harvest.rejects[0].reason
 
 
-async def store_seeds(services: Services, job: JobDocument, compiled: CompiledRecipe) -> JobDocument:
+async def store_seeds(services: Services, job: JobDocument, compiled: CompiledRecipe, unit: Unit) -> JobDocument:
     """Stores the seeds of every source that has none yet; answers the job with all of them noted.
 
-    Raises `InputUnusable` or `ChecksumMismatch` for a file that cannot serve, `RoundOver` when the job was stopped.
+    Raises `InputUnusable` or `ChecksumMismatch` for a file that cannot serve, `RoundOver` when the job was stopped, and
+    `UnitOver` when the unit's time is up before all is stored.
     """
     worker = services.settings.worker
     demands = Demands(compiled, Limits(worker.max_row_bytes, worker.chunk_rows))
     for source in job.sources:
         if source.seed_set is None:
             origin = Origin(job, source, demands.seed_set(job.tenant, source))
-            job = await _Seeding(services, origin, demands).run()
+            job = await _Seeding(services, origin, demands, unit).run()
     return job
 
 
@@ -69,6 +86,7 @@ class _Seeding:
     services: Services
     origin: Origin
     demands: Demands
+    unit: Unit
 
     async def run(self) -> JobDocument:
         """Stores all seeds and rejects of the source, then notes it in the job."""
@@ -98,34 +116,56 @@ class _Seeding:
             require_columns(needed, available)
 
     async def _store_all(self, file: BinaryIO, extraction: Extraction) -> _Tally:
-        tally, told = _Tally(), time.monotonic()
+        tally, told = _Tally.noted(self.origin.source, self.origin.seed_set), time.monotonic()
         with closing(Occurrences()) as occurrences, closing(extraction.rows) as rows:
             contract = self.demands.contract(extraction.kind)
-            harvester = Harvester(self.origin, contract, occurrences, self.demands.limits.batch_rows)
+            harvester = Harvester(self.origin, contract, occurrences, self.demands.limits.batch_rows, tally.seeds)
+            await self._pass_over(harvester, rows, tally)
             writes = _with_writes(harvester.run(rows))
             while (chunk := await to_the_end(lambda: next(writes, None))) is not None:
                 tally.add(chunk[0])
                 await self._store(chunk[1])
                 metrics.SEEDS.add(len(chunk[0].seeds))
                 metrics.INPUT_REJECTS.add(len(chunk[0].rejects))
-                if time.monotonic() - told > _PROGRESS_SECONDS:
-                    await self._report(tally, file.tell())
+                if self.unit.over or time.monotonic() - told > _PROGRESS_SECONDS:
+                    await self._note_progress(tally, file.tell())
                     told = time.monotonic()
+                    self.unit.end_if_over()
         if tally.seeds == 0:
             raise InputUnusable(f"none of its {tally.bad_rows} rows can be used; the first one: {tally.first_reason}")
         return tally
+
+    async def _pass_over(self, harvester: Harvester, rows: Rows, tally: _Tally) -> None:
+        """Comes to where the unit before ended."""
+        steps, looked = harvester.pass_over(rows, tally.rows), time.monotonic()
+        while await to_the_end(lambda: next(steps, _END)) is not _END:
+            if time.monotonic() - looked > _PROGRESS_SECONDS:
+                job = self.origin.job
+                self._require_running((await get_job(self.services.store, job.tenant, job.job_id)).document)
+                looked = time.monotonic()
+        if tally.rows:
+            self.unit.caught_up()
 
     async def _store(self, writes: list[Write]) -> None:
         for result in await self.services.store.bulk(writes):
             if result.status is WriteStatus.REFUSED:
                 raise UserError(f"{self.origin.source.key}: the store refused {result.id}: {result.reason}")
 
-    async def _report(self, tally: _Tally, position: int) -> None:
-        """Says how far we are, and stops if nobody wants the rest."""
+    def _require_running(self, now: JobDocument) -> None:
+        """Stops if nobody wants the rest."""
+        if now.round != self.origin.job.round or now.state not in RUNNING_STATES:
+            raise RoundOver(f"job {now.job_id} is {now.state} in round {now.round}")
+
+    async def _note_progress(self, tally: _Tally, position: int) -> None:
+        """Notes how far we are for whoever goes on, and says it."""
         job, source = self.origin.job, self.origin.source
-        now = (await get_job(self.services.store, job.tenant, job.job_id)).document
-        if now.round != job.round or now.state not in RUNNING_STATES:
-            raise RoundOver(f"job {job.job_id} is {now.state} in round {now.round}")
+        noted = SeedCheckpoint(
+            seed_set=self.origin.seed_set,
+            seeds=tally.seeds,
+            bad_rows=tally.bad_rows,
+            first_reason=tally.first_reason[:_REASON_CHARACTERS],
+        )
+        await self._change_source({"checkpoint": noted})
         text = f"job {job.job_id}: {source.key}: {tally.seeds} seeds stored, {position} of {source.size} bytes read"
         fields = {"seeds": tally.seeds, "bad_rows": tally.bad_rows, "position_bytes": position, "bytes": source.size}
         await say(
@@ -154,16 +194,26 @@ class _Seeding:
         )
 
     async def _note(self, tally: _Tally) -> JobDocument:
-        job, source = self.origin.job, self.origin.source
-        done = {"seed_set": self.origin.seed_set, "seeds": tally.seeds, "bad_rows": tally.bad_rows}
+        done = {
+            "seed_set": self.origin.seed_set,
+            "seeds": tally.seeds,
+            "bad_rows": tally.bad_rows,
+            "checkpoint": None,
+        }
+        return await self._change_source(done, stopped_too=True)
+
+    async def _change_source(self, changes: Changes, *, stopped_too: bool = False) -> JobDocument:
+        """Changes the source's entry in the job, unless another planner has finished it."""
+        job, key = self.origin.job, self.origin.source.object_key
+
+        def changed(source: Source) -> Source:
+            mine = source.object_key == key and source.seed_set is None
+            return source.model_copy(update=dict(changes)) if mine else source
 
         def decide(current: JobDocument) -> Changes:
-            return {
-                "sources": [
-                    other.model_copy(update=done) if other.object_key == source.object_key else other
-                    for other in current.sources
-                ]
-            }
+            if not stopped_too:
+                self._require_running(current)
+            return {"sources": [changed(source) for source in current.sources]}
 
         return (await change_job(self.services.store, job.tenant, job.job_id, decide)).document
 

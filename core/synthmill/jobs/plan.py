@@ -1,6 +1,6 @@
 """Publishes a round's generation requests in chunks, each confirmed and checkpointed (design laws 3 and 4)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from synthmill import tracing
@@ -8,6 +8,7 @@ from synthmill.jobs.documents import Changes, change_job, trace_of
 from synthmill.jobs.events import say
 from synthmill.jobs.rounds import attempts_allowed
 from synthmill.jobs.status import FINAL_CLASSES
+from synthmill.jobs.unit import Unit
 from synthmill.planning.requests import Planned, Planner
 from synthmill.planning.seeds import SeedSpace, resolve_records
 from synthmill.ports.broker import Message, Queue
@@ -42,20 +43,14 @@ class _Round:
         return Place(self.job.tenant, Collection.SLOTS, self.job.dataset)
 
 
-async def plan_round(services: Services, job: JobDocument) -> None:
+async def plan_round(services: Services, job: JobDocument, unit: Unit | None = None) -> None:
     """Publishes what the job's round still lacks, then moves the job to `planned`.
 
-    The caller holds the planner lease and has stored all seeds. Raises `RoundOver` when the job was stopped.
+    The caller holds the planner lease and has stored all seeds. Raises `RoundOver` when the job was stopped, and
+    `UnitOver` when the unit's time is up before all is published.
     """
     round_ = await _begin(services, job)
-    start = job.checkpoint.next_slot if job.checkpoint and job.checkpoint.round == job.round else 0
-    chunk: list[int] = []
-    async for slot in _open_slots(round_, start):
-        chunk.append(slot)
-        if len(chunk) == services.settings.worker.publish_chunk * round_.compiled.recipe.batch:
-            await _publish(round_, chunk)
-            chunk = []
-    await _publish(round_, chunk)
+    await _publish_all(round_, unit or Unit())
     await _advance(round_, {"state": JobState.PLANNED, "reason": None})
     await say(
         services.store,
@@ -84,19 +79,40 @@ async def _begin(services: Services, job: JobDocument) -> _Round:
     return round_
 
 
-async def _open_slots(round_: _Round, start: int) -> AsyncIterator[int]:
-    """The round's slots in order: all of them at first, later those that may still be filled."""
+async def _publish_all(round_: _Round, unit: Unit) -> None:
+    """Chunk by chunk, from the checkpoint on. A unit ends between chunks only, so that requests keep their slots."""
+    job, chunk = round_.job, list[int]()
+    full = round_.services.settings.worker.publish_chunk * round_.compiled.recipe.batch
+    start = job.checkpoint.next_slot if job.checkpoint and job.checkpoint.round == job.round else 0
+    async for block, open_slots in _blocks(round_, start):
+        for slot in open_slots:
+            chunk.append(slot)
+            if len(chunk) == full:
+                await _publish(round_, chunk)
+                chunk.clear()
+                unit.end_if_over()
+        if not chunk and unit.over:
+            await _note(round_, block.stop)
+            unit.end_if_over()
+    await _publish(round_, chunk)
+
+
+async def _blocks(round_: _Round, start: int) -> AsyncIterator[tuple[range, Iterable[int]]]:
+    """The round's slots in order, each block with those to publish: all at first, later what may still be filled."""
     records = round_.job.records or 0
-    if round_.job.round == 1:
-        for slot in range(start, records):
-            yield slot
-        return
     for first in range(start, records, _LOOK_AHEAD):
         block = range(first, min(first + _LOOK_AHEAD, records))
-        stored = await round_.services.store.get_many(round_.slots, [record_id(round_.job.job_id, s) for s in block])
-        for slot, document in zip(block, stored, strict=True):
-            if document is None or _is_open(round_.job, document.document):
-                yield slot
+        yield block, block if round_.job.round == 1 else await _open_slots(round_, block)
+
+
+async def _open_slots(round_: _Round, block: range) -> list[int]:
+    ids = [record_id(round_.job.job_id, slot) for slot in block]
+    stored = await round_.services.store.get_many(round_.slots, ids)
+    return [
+        slot
+        for slot, document in zip(block, stored, strict=True)
+        if document is None or _is_open(round_.job, document.document)
+    ]
 
 
 def _is_open(job: JobDocument, slot: dict[str, object]) -> bool:
@@ -116,8 +132,11 @@ async def _publish(round_: _Round, slots: Sequence[int]) -> None:
     await _park(round_, planned)
     messages = [_message(round_, plan.request) for plan in planned if plan.request is not None]
     await round_.services.broker.publish(Queue.GENERATION, messages)
-    checkpoint = PlanCheckpoint(round=round_.job.round, next_slot=slots[-1] + 1)
-    await _advance(round_, {"checkpoint": checkpoint})
+    await _note(round_, slots[-1] + 1)
+
+
+async def _note(round_: _Round, next_slot: int) -> None:
+    await _advance(round_, {"checkpoint": PlanCheckpoint(round=round_.job.round, next_slot=next_slot)})
 
 
 def _message(round_: _Round, request: GenerationRequest) -> Message:

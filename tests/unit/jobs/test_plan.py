@@ -11,11 +11,13 @@ import pytest
 from synthmill import tracing
 from synthmill.embedded import EmbeddedServices
 from synthmill.errors import BrokerUnavailable
+from synthmill.jobs import plan
 from synthmill.jobs.documents import change_job, get_job
 from synthmill.jobs.lease import LeaseTaken, new_owner, planner_lease
 from synthmill.jobs.order import JobOrder
 from synthmill.jobs.plan import RoundOver, plan_round
 from synthmill.jobs.submit import submit
+from synthmill.jobs.unit import Unit, UnitOver
 from synthmill.ports.broker import Queue, Settlement
 from synthmill_schemas.base import now
 from synthmill_schemas.job import JobDocument, JobState, Lease, PlanCheckpoint
@@ -78,6 +80,40 @@ async def test_a_planner_that_died_goes_on_behind_its_checkpoint(services: Embed
     )
     await plan_round(services, changed.document)
     assert slots_of(await drain(services)) == [2, 3]
+
+
+async def units(services: EmbeddedServices) -> int:
+    """Plans the job's round in units that last no time; answers how many it took."""
+    services.settings.worker.publish_chunk = 1
+    for number in range(1, 20):
+        try:
+            await plan_round(services, (await get_job(services.store, TENANT, JOB)).document, Unit(0))
+        except UnitOver:
+            continue
+        return number
+    raise AssertionError("the units get nowhere")
+
+
+async def test_a_round_is_planned_in_as_many_units_as_it_takes(services: EmbeddedServices, order: Order) -> None:
+    await submitted(services, order(batch=2, target={"records": 7}))
+    assert await units(services) == 4
+    requests = await drain(services)
+    assert [[slot["slot"] for slot in request["slots"]] for request in requests] == [[0, 1], [2, 3], [4, 5], [6]]
+    assert (await get_job(services.store, TENANT, JOB)).document.state is JobState.PLANNED
+
+
+async def test_units_of_a_later_round_get_over_long_stretches_that_are_filled(
+    services: EmbeddedServices, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "_LOOK_AHEAD", 3)
+    await submitted(services, order(batch=2, target={"records": 14}))
+    open_slots = (4, 12, 13)
+    await store_slots(services, *(accepted(JOB, slot) for slot in range(14) if slot not in open_slots))
+    changes = {"round": 2, "records": 14, "state": JobState.PUBLISHED, "checkpoint": None}
+    await change_job(services.store, TENANT, JOB, lambda _: changes)
+    assert await units(services) > 2
+    requests = await drain(services)
+    assert [[slot["slot"] for slot in request["slots"]] for request in requests] == [[4, 12], [13]]
 
 
 async def test_a_later_round_publishes_only_what_may_still_be_filled(services: EmbeddedServices, order: Order) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Generator, Iterable
 from contextlib import closing
 
+import pytest
+
 from synthmill_schemas.job import JobDocument, Source
 from synthmill_schemas.recipe import Recipe
 from synthmill_worker.contracts import RowContract
@@ -36,6 +38,19 @@ def harvest(rows: Iterable[Row | BadRow], **recipe: object) -> list[Harvest]:
 def numbered(*data: dict[str, object]) -> list[Row]:
     """Rows below a header."""
     return [Row(number, values, 1, number + 1) for number, values in enumerate(data, start=1)]
+
+
+def continued(rows: Iterable[Row | BadRow], done: int, **recipe: object) -> list[Harvest]:
+    """What they give to a later unit, when the first `done` rows were harvested before."""
+    rows = list(rows)
+    seeds = sum(len(part.seeds) for part in harvest(rows[:done], **recipe))
+    source = Source(key="products.csv", object_key="k", sha256=HASH, size=1)
+    with closing(Occurrences()) as occurrences:
+        harvester = Harvester(Origin(job(**recipe), source, "set"), RowContract({}), occurrences, 2, seeds)
+        all_rows = stream(rows)
+        for _ in harvester.pass_over(all_rows, done):
+            pass
+        return list(harvester.run(all_rows))
 
 
 def seed_ids(rows: list[Row], **recipe: object) -> list[str]:
@@ -102,3 +117,18 @@ def test_occurrences_are_counted_over_more_keys_than_its_cache_holds() -> None:
                 for number in range(100_000):
                     seen = occurrences.note(number.to_bytes(32, "big"), number)
                     assert (seen.times, seen.first_row) == (turn, number)
+
+
+@pytest.mark.parametrize("done", range(9))
+@pytest.mark.parametrize("key", [None, "sku"])
+def test_a_unit_that_goes_on_gives_what_one_pass_gives(key: str | None, done: int) -> None:
+    good = numbered({"sku": "x"}, {"sku": "y"}, {"sku": "x"}, {"sku": ""}, {"sku": "x"}, {"sku": "z"}, {"sku": "y"})
+    rows = [*good[:4], BadRow(8, "ragged", "x,y", 9), *good[4:]]
+    whole = harvest(rows, key=key)
+    parts = [*harvest(rows[:done], key=key), *continued(rows, done, key=key)]
+
+    def told(parts: list[Harvest]) -> tuple[list[tuple[int, str]], list[tuple[str, str]]]:
+        seeds = [(seed.ordinal, seed.seed_id) for part in parts for seed in part.seeds]
+        return seeds, sorted((reject.reject_id, reject.reason) for part in parts for reject in part.rejects)
+
+    assert told(parts) == told(whole)

@@ -13,6 +13,7 @@ from synthmill.jobs.documents import find_job
 from synthmill.jobs.events import say
 from synthmill.jobs.lease import new_owner, planner_lease
 from synthmill.jobs.plan import RoundOver, plan_round
+from synthmill.jobs.unit import Unit, UnitOver
 from synthmill.ports.broker import Message
 from synthmill.recipes import recompile
 from synthmill.services import Services
@@ -38,23 +39,26 @@ def decode(message: Message) -> JobMessage:
 async def handle_job(services: Services, message: Message) -> Handled:
     """Plans the round that the message names, unless that is done or no longer wanted; then deletes the job's files.
 
+    What takes longer than a unit is left for the next delivery, with a note of how far it came.
     Raises `LeaseTaken` while another planner is at it.
     """
     wanted = decode(message)
     with logs.bound(job_id=wanted.job_id):
         handled = await _planned(services, wanted)
-        await _clean_up(services, wanted)
+        if handled is not Handled.HANDED_ON:
+            await _clean_up(services, wanted)
     return handled
 
 
 async def _planned(services: Services, wanted: JobMessage) -> Handled:
+    unit = Unit(services.settings.worker.unit_seconds)
     job = await _open_job(services, wanted)
     if isinstance(job, Handled):
         return job
     try:
         async with planner_lease(services.store, job, new_owner(), services.settings.worker.lease_seconds):
             job = await _open_job(services, wanted)  # it may have been planned while we took the lease
-            return job if isinstance(job, Handled) else await _plan(services, job)
+            return job if isinstance(job, Handled) else await _plan(services, job, unit)
     except StorageFull as error:
         await _say_full(services, wanted, error)
         raise
@@ -72,10 +76,12 @@ async def _open_job(services: Services, wanted: JobMessage) -> JobDocument | Han
     return Handled.DONE_BEFORE if job.state is JobState.PLANNED else job
 
 
-async def _plan(services: Services, job: JobDocument) -> Handled:
+async def _plan(services: Services, job: JobDocument, unit: Unit) -> Handled:
     try:
-        seeded = await store_seeds(services, job, recompile(job.recipe))
-        await plan_round(services, seeded)
+        seeded = await store_seeds(services, job, recompile(job.recipe), unit)
+        await plan_round(services, seeded, unit)
+    except UnitOver:
+        return Handled.HANDED_ON
     except RoundOver as over:
         logger.info("%s", over)
         return Handled.STALE
