@@ -17,6 +17,13 @@ class Profile(StrEnum):
     STACK = "stack"
 
 
+class GateRule(StrEnum):
+    """For which jobs the release gate runs."""
+
+    AUTO = "auto"  # on the stack all; embedded those whose recipe has a gate section
+    ALWAYS = "always"
+
+
 class WorkerSettings(BaseModel):
     """The worker: file to seeds to generation requests."""
 
@@ -60,6 +67,7 @@ class JobSettings(BaseModel):
     temporary_file_hours: float = Field(24.0, gt=0)
     export_hours: float = Field(24.0, gt=0, le=24, description="how long an exported file can be fetched")
     flow_lease_seconds: float = Field(60.0, gt=1)
+    gate: GateRule = Field(GateRule.AUTO, description="auto: on the stack always, else when the recipe has a gate")
 
 
 class RabbitSettings(BaseModel):

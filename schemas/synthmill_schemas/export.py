@@ -17,6 +17,7 @@ from synthmill_schemas.dataset import DatasetDocument, VersionDocument
 from synthmill_schemas.dead_letter import DeadLetterDocument
 from synthmill_schemas.event import EventDocument
 from synthmill_schemas.file_export import ExportDocument, ExportMessage
+from synthmill_schemas.gate_report import GatePage, GateReport
 from synthmill_schemas.generation import GenerationRequest
 from synthmill_schemas.job import JobDocument, JobMessage
 from synthmill_schemas.ledger import CallDocument, ClaimDocument, RejectDocument
@@ -44,6 +45,8 @@ CONTRACTS: dict[str, TypeAdapter[object]] = {
     "export_document": TypeAdapter(ExportDocument),
     "dataset": TypeAdapter(DatasetDocument),
     "version": TypeAdapter(VersionDocument),
+    "gate_report": TypeAdapter(GateReport),
+    "gate_page": TypeAdapter(GatePage),
     "input_line": TypeAdapter(InputLine),
     "output_line": TypeAdapter(OutputLine),
 }

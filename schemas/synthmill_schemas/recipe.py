@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from synthmill_schemas.base import ColumnName, Contract, JsonObject, Name
+from synthmill_schemas.gate import Gate
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -283,6 +284,7 @@ class Recipe(Contract):
         None, description="columns that make a duplicate; default: all of the record but uuids; []: no check"
     )
     columns: list[Column] = Field(min_length=1, max_length=500)
+    gate: Gate | None = Field(None, description="what the finished records must be before they are released")
 
 
 def recipe_json_schema() -> dict[str, Any]:

@@ -28,7 +28,7 @@ class CompiledRecipe:
 
     recipe: Recipe
     recipe_hash: str
-    """sha256 of the recipe without its description and its model's limits, defaults filled in."""
+    """sha256 of the recipe without its description, its gate and its model's limits, defaults filled in."""
     source_fields: Mapping[str, str]
     """Source column to the input's field."""
     tuple_columns: tuple[TupleColumn, ...]

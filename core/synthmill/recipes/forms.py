@@ -8,6 +8,7 @@ from pydantic_core import ErrorDetails
 
 from synthmill.recipes.errors import Found, Path, child
 from synthmill.recipes.plain_words import explained, suggestion
+from synthmill_schemas import gate as gate_form
 from synthmill_schemas import recipe as form
 
 KINDS: Mapping[str, type[BaseModel]] = {
@@ -28,7 +29,21 @@ SAMPLERS: Mapping[str, type[BaseModel]] = {
     "uuid": form.UuidSampler,
     "person": form.PersonSampler,
 }
+EXPECTATIONS: Mapping[str, type[BaseModel]] = {
+    "range": gate_form.RangeExpectation,
+    "length": gate_form.LengthExpectation,
+    "pattern": gate_form.PatternExpectation,
+    "values": gate_form.ValuesExpectation,
+    "present": gate_form.PresentExpectation,
+    "order": gate_form.OrderExpectation,
+    "unique": gate_form.UniqueExpectation,
+    "shares": gate_form.SharesExpectation,
+    "mean": gate_form.MeanExpectation,
+    "distinct": gate_form.DistinctExpectation,
+}
+_TAGGED: Mapping[str, Mapping[str, type[BaseModel]]] = {"kind": KINDS, "type": SAMPLERS, "expect": EXPECTATIONS}
 _SECTIONS: Mapping[str, type[BaseModel]] = {
+    "gate": gate_form.Gate,
     "target": form.Target,
     "input": form.Input,
     "seeds": form.SeedPlan,
@@ -64,8 +79,12 @@ def recipe_path(loc: tuple[str | int, ...], data: object) -> Path:
 
 
 def _is_tag(position: int, path: list[str | int], value: object, part: str | int) -> bool:
-    """Column kinds stand third in a place, sampler types fifth, before the field they tag."""
-    if not isinstance(value, dict) or path[:1] != ["columns"]:
+    """Column kinds stand third in a place, sampler types fifth, expectations fourth, before the field they tag."""
+    if not isinstance(value, dict):
+        return False
+    if path[:2] == ["gate", "expectations"]:
+        return position == 3 and value.get("expect") == part
+    if path[:1] != ["columns"]:
         return False
     return (position == 2 and value.get("kind") == part) or (position == 4 and value.get("type") == part)
 
@@ -90,7 +109,10 @@ def _translate(path: Path, detail: ErrorDetails) -> Found:
 
 def _known_keys(path: Path, detail: ErrorDetails) -> list[str]:
     """The keys allowed where `path` ends, found by the tags that Pydantic put into the place."""
-    model = _column_model(detail["loc"]) if path[0] == "columns" else _section_model(path)
+    if path[:2] == ("gate", "expectations") and len(detail["loc"]) > 4:
+        model = EXPECTATIONS.get(str(detail["loc"][3]))
+    else:
+        model = _column_model(detail["loc"]) if path[0] == "columns" else _section_model(path)
     if model is None:
         return []
     return [info.alias or name for name, info in model.model_fields.items()]
@@ -111,7 +133,7 @@ def _section_model(path: Path) -> type[BaseModel] | None:
 
 
 def _tags(tag: str) -> list[str]:
-    return list(KINDS if tag == "kind" else SAMPLERS)
+    return list(_TAGGED[tag])
 
 
 def _tag_hint(tag: str, given: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from synthmill.recipes.checks import columns, llm, references, samplers, whole
+from synthmill.recipes.checks import columns, gate, llm, references, samplers, whole
 from synthmill.recipes.draft import Draft
 from synthmill.recipes.errors import Found
 from synthmill.recipes.graph import Node
@@ -15,3 +15,4 @@ def all_faults(draft: Draft, nodes: Mapping[str, Node]) -> Iterator[Found]:
     yield from samplers.faults(draft)
     yield from llm.faults(draft, nodes)
     yield from whole.faults(draft, nodes)
+    yield from gate.faults(draft)

@@ -65,11 +65,11 @@ def _pattern_faults(contract: FieldContract, path: Path) -> Iterator[Found]:
         hint = "Use minimum, maximum or values, or make it a string."
         yield Found((*path, "pattern"), f"a pattern is for text, not for type {contract.type.value}", hint)
     if not runs_in_linear_time(contract.pattern):
-        message, hint = _why_refused(contract.pattern)
+        message, hint = why_not_linear(contract.pattern)
         yield Found((*path, "pattern"), message, hint)
 
 
-def _why_refused(pattern: str) -> tuple[str, str]:
+def why_not_linear(pattern: str) -> tuple[str, str]:
     """The engine does not say why, so this looks for what people miss in it, then asks Python's own for a reason."""
     for kind, (form, hint) in _NOT_LINEAR.items():
         if (found := form.search(pattern)) is not None:
