@@ -72,7 +72,8 @@ def read_calls(path: Path) -> list[Call]:
     """The log's calls in their order; none when there is no log yet."""
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    written, _, _ = path.read_text(encoding="utf-8").rpartition("\n")  # a line may be half written at this moment
+    return [json.loads(line) for line in written.splitlines()]
 
 
 @contextlib.contextmanager
