@@ -110,6 +110,16 @@ class MinioSettings(BaseModel):
     bucket: str = Field("synthmill", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
 
 
+class PrefectSettings(BaseModel):
+    """The Prefect server that gets a flow run for each job; jobs do not need it to be up."""
+
+    url: HttpUrl | None = Field(None, description="of its API, e.g. http://127.0.0.1:4200/api; none: no runs are made")
+    auth: SecretStr | None = Field(None, description="user:password, if it wants one")
+    ui_url: HttpUrl | None = Field(None, description="the name that people know; default: the API's without /api")
+    deployment: str = Field("generate-dataset/default", pattern=r"^[^/\s]+/[^/\s]+$", description="what is run")
+    request_seconds: float = Field(5.0, gt=0, description="how long a request may take")
+
+
 class MonitoringSettings(BaseModel):
     """`/healthz`, `/readyz` and `/metrics`: the worker's and the consumer's own port; others serve them on theirs."""
 
@@ -126,6 +136,7 @@ class Settings(BaseSettings):
     profile: Profile = Profile.EMBEDDED
     home: Path = Field(Path(".synthmill"), description="folder of the embedded profile")
     tenant: str = "default"
+    api_url: HttpUrl | None = Field(None, description="where people reach the REST API, for links to it")
     worker: WorkerSettings = WorkerSettings()
     consumer: ConsumerSettings = ConsumerSettings()
     gateway: GatewaySettings = GatewaySettings()
@@ -133,4 +144,5 @@ class Settings(BaseSettings):
     rabbitmq: RabbitSettings = RabbitSettings()
     elasticsearch: ElasticSettings = ElasticSettings()
     minio: MinioSettings = MinioSettings()
+    prefect: PrefectSettings = PrefectSettings()
     monitoring: MonitoringSettings = MonitoringSettings()

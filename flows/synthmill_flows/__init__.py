@@ -2,15 +2,26 @@
 
 # Layout
 - `generate`     the flow `generate_dataset`
-- `tasks`        its steps, each a few lines over `synthmill.jobs`
+- `parameters`   what a run is given
+- `bringing`     its steps in their order
+- `tasks`        the steps, each a few lines over `synthmill.jobs`
+- `ordering`     from parameters to a job's order
 - `identity`     which job a flow run stands for
+- `again`        why a run begins, and what a person's Retry does
+- `wishes`       cancelled or suspended in Prefect: the job is told
+- `hooks`        what Prefect calls when a run was cancelled or died
 - `claim`        one run acts on a job, others watch
 - `current`      the services that the tasks of a run share
 - `progress`     artifact and events while it runs
-- `report`       table and report at the end
+- `pace`         how often facts are counted
+- `stalling`     says what is stuck
+- `report`       table, report and picture at the end
+- `plot`         the picture
 - `events`       what Prefect's event feed is told
 - `ending`       the final state, and the exit code that belongs to it
 - `display`      calls to Prefect that may fail
+- `blocks/`      Prefect blocks for the servers
+- `pool/`        deployments, automations, and the Prefect worker as a service
 - `__main__`     one run as a process, with a temporary server when none is set
 - `process`      the threads of such a process, and how it is stopped
 - `environment`  Prefect's settings for such a process

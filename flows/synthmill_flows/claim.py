@@ -13,7 +13,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from synthmill.errors import Retriable, VersionConflict
+from synthmill.errors import Retriable, SynthmillError, VersionConflict
 from synthmill.jobs.documents import get_job, jobs_of
 from synthmill.jobs.status import job_status
 from synthmill.jobs.track import OnStatus
@@ -23,6 +23,10 @@ from synthmill_schemas.job import JobDocument, Lease
 
 _WATCH_SECONDS = 1.0  # between two looks at a job that another run holds
 _RENEWALS_PER_LEASE = 3  # two may fail before the lease runs out
+
+
+class ClaimLost(SynthmillError):
+    """The claim ran out while we could not renew it, and another process of the run has the job."""
 
 
 class Turn(StrEnum):
@@ -46,15 +50,16 @@ class Claimant:
         return await self._swap(self._taken)
 
     async def keep(self) -> None:
-        """Renews until cancelled."""
+        """Renews until cancelled, or until another process has the job: this one was taken for dead meanwhile."""
         while True:
             await asyncio.sleep(self.services.settings.job.flow_lease_seconds / _RENEWALS_PER_LEASE)
             with suppress(Retriable):  # the next renewal comes before the lease runs out
-                await self._swap(self._taken)
+                if await self._swap(self._kept) is Turn.ANOTHERS:
+                    return
 
     async def give_back(self) -> None:
         """Lets the next run have it; `flow_run_id` stays, it tells who had it last."""
-        await self._swap(lambda job: {"flow": None} if self._ours(job.flow) else None)
+        await self._swap(lambda job: {"flow": None} if self._here(job.flow) else None)
 
     async def _swap(self, decide: Callable[[JobDocument], Mapping[str, object] | None]) -> Turn:
         # Not by change_job: that sets updated_at, which tells when the job ended, and a claim is no progress.
@@ -75,6 +80,12 @@ class Claimant:
         lease = Lease(owner=owner_of(self.flow_run_id), expires_at=now() + timedelta(seconds=seconds))
         return {"flow_run_id": self.flow_run_id, "flow": lease.model_dump(mode="json")}
 
+    def _kept(self, job: JobDocument) -> Mapping[str, object] | None:
+        return self._taken(job) if job.flow is None or self._here(job.flow) else None
+
+    def _here(self, held: Lease | None) -> bool:
+        return held is not None and held.owner == owner_of(self.flow_run_id)
+
     def _ours(self, held: Lease | None) -> bool:
         # The run's id alone decides: Prefect may retry the same run in another process.
         return held is not None and held.owner.partition("@")[0] == self.flow_run_id
@@ -86,13 +97,24 @@ async def claimed(claimant: Claimant, watch: OnStatus) -> AsyncIterator[None]:
     while await claimant.take() is Turn.ANOTHERS:
         await watch(await job_status(claimant.services.store, claimant.tenant, claimant.job_id))
         await asyncio.sleep(_WATCH_SECONDS)
-    renewal = asyncio.create_task(claimant.keep())
+    work, renewal, over = asyncio.current_task(), asyncio.create_task(claimant.keep()), False
+
+    def stop(_: object) -> None:
+        if work is not None and not over:
+            work.cancel()
+
+    renewal.add_done_callback(stop)
     try:
         yield
+    except asyncio.CancelledError:
+        if renewal.done() and not renewal.cancelled() and work is not None:
+            work.uncancel()
+            raise ClaimLost(f"another process goes on with job {claimant.job_id}") from renewal.exception()
+        raise
     finally:
+        over = True
         renewal.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewal
+        await asyncio.gather(renewal, return_exceptions=True)
         await claimant.give_back()
 
 

@@ -3,14 +3,20 @@
 from dataclasses import dataclass
 from typing import Any
 
-from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Completed
 
 from synthmill.errors import SynthmillError
 from synthmill.jobs.status import Status
 from synthmill_schemas.job import JobState
 
-_NEXT_STEP = "`synthmill resume` continues it"
+_NEXT_STEP = "Retry, or `synthmill resume`, goes on with it"
+_NAMES = {
+    JobState.COMPLETED_WITH_PARKED: "CompletedWithParked",
+    JobState.BLOCKED: "Blocked",
+    JobState.PAUSED: "JobPaused",
+    JobState.CANCELLED: "Cancelled",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +27,26 @@ class Ending:
     words: str
 
 
-def final_state(status: Status) -> State[None]:
-    """Completed when all N are accepted; else Failed with the job's state and reason, so that Prefect's Retry works."""
+def final_state(status: Status, *, allow_parked: bool = False) -> State[None]:
+    """Completed when all N are accepted, or parked where that is allowed; else the job's state, reason and counts.
+
+    Every other end but a cancelled one is of type Failed, so that Prefect's Retry works.
+    """
     if status.state is JobState.COMPLETED:
         return Completed(message=f"{status.accepted} of {status.requested} records accepted")
-    return Failed(message=f"{status.state}: {status.reason or _NEXT_STEP}")
+    if status.state is JobState.COMPLETED_WITH_PARKED and allow_parked:
+        return Completed(name=_NAMES[status.state], message=counted(status))
+    type_ = StateType.CANCELLED if status.state is JobState.CANCELLED else StateType.FAILED
+    message = f"{status.state}: {status.reason or _NEXT_STEP} ({counted(status)})"
+    return State(type=type_, name=_NAMES.get(status.state, "Failed"), message=message)
+
+
+def counted(status: Status) -> str:
+    """The accounting identity in words."""
+    return (
+        f"{status.accepted} of {status.requested} records accepted, {status.exhausted} exhausted, "
+        f"{status.parked} parked, {status.pending} pending"
+    )
 
 
 async def ending_of(state: State[Any]) -> Ending:

@@ -1,76 +1,54 @@
-"""The flow that brings one job from its order to its files; it watches the work and does none of it.
+"""The flow that brings one job from its order to its release; it watches the work and does none of it.
 
 It may be stopped, retried or started twice at any moment: the job document says what is done (design laws 2 and 10).
 """
 
-from typing import Annotated
+import asyncio
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
-from pydantic import Field
 
-from synthmill.jobs.drive import has_outcome
-from synthmill.jobs.status import job_status
-from synthmill_flows.claim import Claimant, claimed
+from synthmill.runs.prefect import FLOW
+from synthmill.services import Services
+from synthmill_flows.bringing import bring
 from synthmill_flows.current import run_services
-from synthmill_flows.ending import final_state
-from synthmill_flows.identity import job_id_of
-from synthmill_flows.progress import artifact_progress
-from synthmill_flows.report import publish_report
-from synthmill_flows.tasks import check_job, clean_up_job, export_job, publish_job, stage_job, track_job
-from synthmill_schemas.base import DEFAULT_TENANT, JobId, Name
-
-Records = Annotated[int, Field(ge=1, le=100_000_000)]
-Inputs = Annotated[list[str], Field(max_length=1_000)]
-
-_NO_INPUTS: list[str] = []
+from synthmill_flows.hooks import note_crash, pass_on_cancel
+from synthmill_flows.identity import Run, run_of
+from synthmill_flows.parameters import GenerateParameters
+from synthmill_flows.wishes import pass_on
 
 
 def run_name() -> str:
     """How a run is listed: by the job or recipe that it was given."""
-    given = flow_run.get_parameters()
-    return f"generate {given.get('job_id') or given.get('recipe') or flow_run.get_id()}"
+    order = flow_run.get_parameters().get("order")
+    given = order if isinstance(order, GenerateParameters) else GenerateParameters.model_validate(order or {})
+    return f"generate {given.job_id or given.recipe or flow_run.get_id()}"
 
 
-@flow(name="generate-dataset", flow_run_name=run_name)
-async def generate_dataset(
-    job_id: JobId | None = None,
-    tenant: Name = DEFAULT_TENANT,
-    recipe: str | None = None,
-    inputs: Inputs = _NO_INPUTS,
-    records: Records | None = None,
-    out: str = "out",
-) -> State[None]:
-    """Generates the records of a job, checks them and writes them to files.
+@flow(name=FLOW, flow_run_name=run_name, on_cancellation=[pass_on_cancel], on_crashed=[note_crash])
+async def generate_dataset(order: GenerateParameters) -> State[None]:
+    """Generates the records of a job, checks them, puts them before the gate and releases them.
+
+    Cancel stops the job; Retry goes on with it, whatever stopped it, and repeats nothing that is there. Suspend pauses
+    it, Resume goes on.
 
     Args:
-        job_id: The job to run or to go on with. Default: a new job with the id of this flow run.
-        tenant: Whose job it is.
-        recipe: Path of the recipe; not needed for a job that exists.
-        inputs: Paths of the files to generate from.
-        records: How many records, instead of the recipe's number.
-        out: Folder for the files.
+        order: What to generate, or which job to go on with.
     """
-    run_id, job = _this_run()
     async with run_services() as services:
-        await stage_job(tenant, job, recipe, inputs, records)
-        await publish_job(tenant, job)
-        async with claimed(Claimant(services, tenant, job, run_id), watch=artifact_progress(job)):
-            status = await track_job(tenant, job)
-            if has_outcome(status):
-                await check_job(tenant, job)
-                await export_job(tenant, job, out)
-                await clean_up_job(tenant, job)
-            status = await job_status(services.store, tenant, job)
-            await publish_report(status)
-    return final_state(status)
+        run = _this_run(services)
+        try:
+            return await bring(services, run, order)
+        except (asyncio.CancelledError, TerminationSignal):
+            await pass_on(services, run)
+            raise
 
 
-def _this_run() -> tuple[str, str]:
-    """The ids of this flow run and of its job."""
+def _this_run(services: Services) -> Run:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise AssertionError("generate_dataset runs as a flow, not as a plain function")
-    return str(context.flow_run.id), job_id_of(context.flow_run, context.parameters or {})
+    return run_of(context.flow_run, context.parameters or {}, services.settings)

@@ -1,8 +1,12 @@
-"""Which job a flow run stands for: the one rule that flow, hooks and reconcile share (design law 10)."""
+"""Which job a flow run stands for, and whose: the one rule that flow, hooks and reconcile share (design law 10)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+from synthmill.settings import Settings
+from synthmill_flows.parameters import GenerateParameters
 
 
 class HasId(Protocol):
@@ -13,7 +17,18 @@ class HasId(Protocol):
         """Prefect's id of the run."""
 
 
-def job_id_of(flow_run: HasId, parameters: Mapping[str, object]) -> str:
-    """The run's parameter `job_id`, else the run's own id."""
-    given = parameters.get("job_id")
-    return str(given) if given else str(flow_run.id)
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A flow run and the job that it stands for."""
+
+    flow_run_id: str
+    tenant: str
+    job_id: str
+
+
+def run_of(flow_run: HasId, parameters: Mapping[str, object], settings: Settings) -> Run:
+    """The job is the parameters' `job_id`, else it has the run's own id; the tenant likewise, else the settings'."""
+    given = parameters.get("order") or {}
+    order = given if isinstance(given, GenerateParameters) else GenerateParameters.model_validate(given)
+    run_id = str(flow_run.id)
+    return Run(run_id, order.tenant or settings.tenant, order.job_id or run_id)

@@ -102,6 +102,7 @@ class _Attempt:
     async def _flow(self) -> int:
         from synthmill_flows.ending import ending_of
         from synthmill_flows.generate import generate_dataset
+        from synthmill_flows.parameters import GenerateParameters
 
         gc.freeze()  # what is loaded stays: the collector need not look at it again
         gc.enable()
@@ -111,7 +112,8 @@ class _Attempt:
             return _STOPPED
         await _reach_prefect()
         order = self._order
-        state = await generate_dataset(job_id=order.job_id, tenant=order.tenant, out=str(order.out), return_state=True)
+        wanted = GenerateParameters(job_id=order.job_id, tenant=order.tenant, out=str(order.out))
+        state = await generate_dataset(wanted, return_state=True)
         ending = await ending_of(state)
         _log.log(logging.ERROR if ending.exit_code else logging.INFO, "job %s: %s", order.job_id, ending.words)
         return ending.exit_code

@@ -8,6 +8,7 @@ from uuid import UUID
 from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
 
 from synthmill.jobs.events import say
+from synthmill.jobs.stall import Stall
 from synthmill.jobs.status import Status
 from synthmill.jobs.track import OnStatus
 from synthmill.ports.records import RecordStore
@@ -39,6 +40,7 @@ def counts_of(status: Status) -> JsonObject:
         "pending": status.pending,
         "rejects": sum(status.rejects_by_class.values()),
         "llm_calls": status.llm_calls,
+        "cost_usd": status.cost_usd,
     }
 
 
@@ -63,15 +65,38 @@ class Throttle:
         return False
 
 
-def artifact_progress(job_id: str) -> OnStatus:
-    """Keeps one progress artifact `job-<id>` up to date; Prefect being away does not stop the run."""
-    throttle, shown = Throttle(), _Shown(artifact_key("job", job_id))
+class Shown:
+    """One progress artifact `job-<id>`, made with the first status and kept up to date; Prefect may be away."""
 
-    async def on_status(status: Status) -> None:
-        if throttle.lets_through(status):
-            await shown.update(status)
+    def __init__(self, job_id: str) -> None:
+        self._key = artifact_key("job", job_id)
+        self._id: UUID | None = None
+        self._progress = 0.0
+        self._throttle = Throttle()
 
-    return on_status
+    async def on_status(self, status: Status) -> None:
+        """Shows it, if it says something new."""
+        if self._throttle.lets_through(status):
+            rejects = sum(status.rejects_by_class.values())
+            self._progress = float(percent_of(status))
+            await self._show(f"{status.accepted}/{status.requested} records, {rejects} rejected")
+
+    async def on_stall(self, stall: Stall) -> None:
+        """Says what is stuck until the next status."""
+        await self._show(stall.text)
+
+    async def _show(self, text: str) -> None:
+        what = f"progress of {self._key}"
+        if self._id is None:
+            create = acreate_progress_artifact(self._progress, key=self._key, description=text)
+            self._id = await attempt(create, what)
+        else:
+            await attempt(aupdate_progress_artifact(self._id, progress=self._progress, description=text), what)
+
+
+def artifact_progress(job_id: str) -> Shown:
+    """The job's artifact; Prefect being away does not stop the run."""
+    return Shown(job_id)
 
 
 def event_progress(store: RecordStore, tenant: str, job_id: str) -> OnStatus:
@@ -97,30 +122,11 @@ def event_progress(store: RecordStore, tenant: str, job_id: str) -> OnStatus:
     return on_status
 
 
-def both(first: OnStatus, second: OnStatus) -> OnStatus:
+def all_of(*listeners: OnStatus) -> OnStatus:
     """Calls one after the other."""
 
     async def on_status(status: Status) -> None:
-        await first(status)
-        await second(status)
+        for listener in listeners:
+            await listener(status)
 
     return on_status
-
-
-class _Shown:
-    """The artifact once it exists."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-        self._id: UUID | None = None
-
-    async def update(self, status: Status) -> None:
-        rejects = sum(status.rejects_by_class.values())
-        text = f"{status.accepted}/{status.requested} records, {rejects} rejected"
-        progress = float(percent_of(status))
-        if self._id is None:
-            create = acreate_progress_artifact(progress, key=self._key, description=text)
-            self._id = await attempt(create, f"progress of {self._key}")
-        else:
-            update = aupdate_progress_artifact(self._id, progress=progress, description=text)
-            await attempt(update, f"progress of {self._key}")

@@ -1,28 +1,54 @@
-"""What a run leaves for people at its end: the funnel with the rejects by class, and a report, as Prefect artifacts."""
+"""What a run leaves for people at its end, as Prefect artifacts: the funnel with the rejects by class, a report with
+links, and a picture of throughput and cost.
 
-from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+They are made by the client and not by Prefect's helpers, which find the run only from inside of it: the hook of a
+cancelled run leaves them as well.
+"""
+
+import json
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
 
 from synthmill.jobs.status import Status
+from synthmill.services import Services
 from synthmill_flows.display import attempt
+from synthmill_flows.identity import Run
+from synthmill_flows.plot import picture, points_of
 from synthmill_flows.progress import artifact_key
+from synthmill_schemas.base import JsonObject
 
 Row = dict[str, str | int]
 
 
-async def publish_report(status: Status) -> None:
-    """Both artifacts are kept per dataset, so that its runs can be compared."""
-    table = acreate_table_artifact(
-        funnel(status),
-        key=artifact_key("funnel", status.dataset),
-        description=f"job {status.job_id}: from N to accepted records, and what was rejected",
-    )
-    card = acreate_markdown_artifact(
-        report(status),
-        key=artifact_key("report", status.dataset),
-        description=f"job {status.job_id}: {status.state}",
-    )
-    await attempt(table, "the funnel")
-    await attempt(card, "the report")
+async def publish_report(services: Services, run: Run, status: Status) -> None:
+    """Funnel, report and picture are kept per dataset, so that its runs can be compared."""
+    told = f"job {status.job_id}: {status.state}"
+    links = links_of(services, status)
+    drawn = picture(await points_of(services.store, run.tenant, status))
+    for kind, type_, data in (
+        ("funnel", "table", json.dumps(funnel(status))),
+        ("report", "markdown", report(status, links)),
+        ("throughput", "image", drawn),
+    ):
+        made = _create(run, artifact_key(kind, status.dataset), type_, data, told)
+        await attempt(made, f"the {kind}")
+
+
+async def _create(run: Run, key: str, type_: str, data: str, told: str) -> None:
+    async with get_client() as client:
+        await client.create_artifact(
+            ArtifactCreate(key=key, type=type_, data=data, description=told, flow_run_id=UUID(run.flow_run_id))
+        )
+
+
+def links_of(services: Services, status: Status) -> JsonObject:
+    """Where a person finds the records, by name; empty when the settings do not say where the API is."""
+    if services.settings.api_url is None:
+        return {}
+    base = f"{str(services.settings.api_url).rstrip('/')}/v1/jobs/{status.job_id}"
+    return {"job": base, "records": f"{base}/records", "rejects": f"{base}/rejects"}
 
 
 def funnel(status: Status) -> list[Row]:
@@ -39,8 +65,8 @@ def funnel(status: Status) -> list[Row]:
     return [{"what": what, "count": count} for what, count in {**steps, **rejected}.items()]
 
 
-def report(status: Status) -> str:
-    """Markdown: how it ended, what it took, where the files are."""
+def report(status: Status, links: JsonObject | None = None) -> str:
+    """Markdown: how it ended, what it took, where the records and files are."""
     lines = [
         f"# {status.dataset}: {status.accepted} of {status.requested} records",
         "",
@@ -51,6 +77,8 @@ def report(status: Status) -> str:
         f"- {status.tokens.prompt} prompt and {status.tokens.completion} completion tokens, {_cost(status)}",
         f"- {status.seconds:.1f} seconds",
     ]
+    if links:
+        lines.append("- " + ", ".join(f"[{name}]({url})" for name, url in links.items()))
     if status.outputs:
         lines += ["", "| file | records | bytes |", "|---|---|---|"]
         lines += [f"| `{output.path}` | {output.records} | {output.size} |" for output in status.outputs]

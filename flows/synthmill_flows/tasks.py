@@ -14,19 +14,23 @@ from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
-from synthmill.errors import UserError
 from synthmill.jobs.check import CheckReport
 from synthmill.jobs.cleanup import delete_temporary_files
 from synthmill.jobs.documents import find_job
 from synthmill.jobs.drive import checked
 from synthmill.jobs.export import export
-from synthmill.jobs.order import JobOrder, input_file
 from synthmill.jobs.status import Status
 from synthmill.jobs.submit import publish, stage
-from synthmill.jobs.track import track
-from synthmill.recipes import Overrides, load_recipe
+from synthmill.jobs.track import ClosePace, Pace, track
+from synthmill.settings import Profile
 from synthmill_flows.current import services
-from synthmill_flows.progress import artifact_progress, both, event_progress
+from synthmill_flows.identity import Run
+from synthmill_flows.ordering import order_of
+from synthmill_flows.pace import FlowPace
+from synthmill_flows.parameters import GenerateParameters
+from synthmill_flows.progress import all_of, artifact_progress, event_progress
+from synthmill_flows.stalling import telling_of
+from synthmill_flows.wishes import heeding
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,16 +57,12 @@ def patient(step: Callable[P, R]) -> Task[P, R]:
 
 
 @task(persist_result=True, result_serializer="json", cache_policy=INPUTS + RUN_ID)
-async def stage_job(tenant: str, job_id: str, recipe: str | None, inputs: list[str], records: int | None) -> str:
+async def stage_job(run: Run, order: GenerateParameters) -> str:
     """Puts the inputs into the object store and creates the job document, unless the job exists; its state."""
-    found = await find_job(services().store, tenant, job_id)
-    if found is not None and recipe is None:
+    found = await find_job(services().store, run.tenant, run.job_id)
+    if found is not None and (not order.recipe or found.document.flow_run_id == run.flow_run_id):
         return found.document.state.value
-    if recipe is None:
-        raise UserError(f"there is no job {job_id!r} for tenant {tenant!r}, and no recipe to make it from")
-    compiled = load_recipe(Path(recipe), Overrides(records=records))
-    order = JobOrder(tenant, job_id, compiled, [input_file(Path(path)) for path in inputs])
-    return (await stage(services(), order)).state.value
+    return (await stage(services(), await order_of(services(), run, order))).state.value
 
 
 @task(persist_result=True, result_serializer="json", cache_policy=INPUTS + RUN_ID)
@@ -72,11 +72,19 @@ async def publish_job(tenant: str, job_id: str) -> str:
 
 
 @patient
-async def track_job(tenant: str, job_id: str) -> Status:
+async def track_job(run: Run) -> Status:
     """Follows the job until it rests and moves it on between rounds; there is no deadline, work is never given up."""
-    store = services().store
-    on_status = both(artifact_progress(job_id), event_progress(store, tenant, job_id))
-    return await track(services(), tenant, job_id, on_status)
+    open_ = services()
+    shown = artifact_progress(run.job_id)
+    on_status = all_of(shown.on_status, event_progress(open_.store, run.tenant, run.job_id), heeding(open_, run))
+    return await track(
+        open_, run.tenant, run.job_id, on_status, pace=_pace(open_.settings.profile), on_stall=telling_of(shown)
+    )
+
+
+def _pace(profile: Profile) -> Pace:
+    """A store in this machine's file can be asked often; a cluster that others share cannot."""
+    return FlowPace() if profile is Profile.STACK else ClosePace()
 
 
 @patient

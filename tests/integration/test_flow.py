@@ -19,6 +19,7 @@ from synthmill.jobs.submit import stage
 from synthmill.ports.records import Collection, Place, Query
 from synthmill.settings import Settings
 from synthmill_flows.generate import generate_dataset
+from synthmill_flows.parameters import GenerateParameters
 from synthmill_schemas.job import JobDocument, JobState
 from synthmill_schemas.slot import SlotDocument
 from tests.support.jobs import TENANT, accepted, exhausted, parked, recipe
@@ -42,7 +43,7 @@ def out(tmp_path: Path) -> Path:
 
 
 async def run(out: Path, **parameters: Any) -> State[Any]:  # noqa: ANN401  any parameter of the flow
-    return await generate_dataset(out=str(out), return_state=True, **parameters)
+    return await generate_dataset(GenerateParameters(out=str(out), **parameters), return_state=True)
 
 
 async def staged(services: EmbeddedServices, job_id: str = JOB) -> None:
@@ -126,7 +127,8 @@ async def test_a_blocked_job_is_a_failed_run_with_its_reason(services: EmbeddedS
     async with playing(Player(services, lambda _: [accepted(JOB, 0)], ended)):
         state = await run(out, job_id=JOB)
     assert state.is_failed()
-    assert state.message == "blocked: the provider refuses the key"
+    assert state.name == "Blocked"
+    assert (state.message or "").startswith("blocked: the provider refuses the key (1 of 4 records accepted")
     assert not out.exists()
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import Header, Path, Query, Response
+from fastapi import BackgroundTasks, Header, Path, Query, Response
 
 from synthmill.ports.records import Query as StoreQuery
 from synthmill.ports.records import Where
+from synthmill.runs.telling import tell_soon
 from synthmill_api.auth.guard import Body, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
@@ -44,13 +45,15 @@ async def create_job(
     services: ServicesHere,
     config: ConfigHere,
     caller: CallerHere,
+    after: BackgroundTasks,
     request: JobRequest,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, description=_KEY)] = None,
 ) -> Job:
     """Order a dataset; the answer comes when the broker has confirmed the job."""
     document = await service.create(services, config, Creation(caller, request, idempotency_key))
     response.headers["Location"] = f"/v1/jobs/{document.job_id}"
-    return Job.of(document)
+    after.add_task(tell_soon, services, caller.tenant, document.job_id)
+    return Job.of(document, services.settings.prefect)
 
 
 @router.get("/jobs", operation_id="list_jobs", **guarded(Scope.JOBS_READ))
@@ -70,7 +73,7 @@ async def list_jobs(
     matching: Where = where
     query = StoreQuery(matching, sort="-created_at", limit=paging.limit, cursor=paging.cursor)
     page = await service.page(services, caller.tenant, query)
-    items = [Job.of(JobDocument.model_validate(hit.document)) for hit in page.hits]
+    items = [Job.of(JobDocument.model_validate(hit.document), services.settings.prefect) for hit in page.hits]
     return Listing(items=items, total=page.total, cursor=page.cursor)
 
 
@@ -78,15 +81,24 @@ async def list_jobs(
 async def get_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> JobProgress:
     """Follow a job: requested = accepted + exhausted + parked + pending."""
     document, status = await service.counted(services, caller.tenant, job_id)
-    return JobProgress.counted(document, status)
+    return JobProgress.counted(document, status, services.settings.prefect)
 
 
 @router.post(
     "/jobs/{job_id}/cancel", operation_id="cancel_job", **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE)
 )
-async def cancel_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> Job:
+async def cancel_job(services: ServicesHere, caller: CallerHere, after: BackgroundTasks, job_id: JobIdHere) -> Job:
     """Stop a job: calls in flight end, no new ones begin, what is accepted stays."""
-    return Job.of(await service.cancel(services, caller.tenant, job_id))
+    after.add_task(tell_soon, services, caller.tenant, job_id)
+    return Job.of(await service.cancel(services, caller.tenant, job_id), services.settings.prefect)
+
+
+@router.post(
+    "/jobs/{job_id}/pause", operation_id="pause_job", **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE)
+)
+async def pause_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> Job:
+    """Pause a job: as cancelled, but meant to go on; its flow run is suspended."""
+    return Job.of(await service.pause(services, caller.tenant, job_id), services.settings.prefect)
 
 
 @router.post(
@@ -95,6 +107,7 @@ async def cancel_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHe
     status_code=202,
     **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE, Code.BROKER_UNAVAILABLE),
 )
-async def resume_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> Job:
+async def resume_job(services: ServicesHere, caller: CallerHere, after: BackgroundTasks, job_id: JobIdHere) -> Job:
     """Go on with a job that stopped; only slots without an accepted record are worked on."""
-    return Job.of(await service.resume(services, caller.tenant, job_id))
+    after.add_task(tell_soon, services, caller.tenant, job_id)
+    return Job.of(await service.resume(services, caller.tenant, job_id), services.settings.prefect)

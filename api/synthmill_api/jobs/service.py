@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from synthmill import tracing
 from synthmill.errors import Retriable, SynthmillError, UserError
 from synthmill.jobs import cancel as core_cancel
+from synthmill.jobs import pause as core_pause
 from synthmill.jobs import rounds
 from synthmill.jobs.documents import find_job, jobs_of
 from synthmill.jobs.order import JobOrder, new_job_id
@@ -72,7 +73,7 @@ async def _order(services: Services, config: ApiConfig, creation: Creation, job_
         files.append(rows_file(request.rows))
     _require_inputs(recipe, inputs=len(files))
     labels = noted(request.labels, creation.request_hash, creation.caller.key)
-    return JobOrder(tenant, job_id, recipe, files, labels, tracing.current())
+    return JobOrder(tenant, job_id, recipe, files, labels, trace=tracing.current())
 
 
 async def _recipe(services: Services, config: ApiConfig, tenant: str, request: JobRequest) -> CompiledRecipe:
@@ -135,6 +136,17 @@ async def cancel(services: Services, tenant: str, job_id: str) -> JobDocument:
     try:
         return await core_cancel.cancel(
             services, tenant, job_id, service="api", reason="cancelled through the API; resume it to go on"
+        )
+    except UserError as error:
+        raise Refused(Code.JOB_STATE, str(error)) from error
+
+
+async def pause(services: Services, tenant: str, job_id: str) -> JobDocument:
+    """The job, paused; a 409 when it does not run."""
+    await get(services, tenant, job_id)
+    try:
+        return await core_pause.pause(
+            services, tenant, job_id, service="api", reason="paused through the API; resume it to go on"
         )
     except UserError as error:
         raise Refused(Code.JOB_STATE, str(error)) from error

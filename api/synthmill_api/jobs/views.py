@@ -6,6 +6,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
 from synthmill.jobs.status import Status
+from synthmill.runs.prefect import run_link
+from synthmill.settings import PrefectSettings
 from synthmill_api.jobs.labels import labels_of
 from synthmill_schemas.base import Name
 from synthmill_schemas.job import JobDocument, JobState
@@ -79,13 +81,15 @@ class Job(BaseModel):
     recipe_hash: str
     sources: list[JobSource]
     labels: dict[str, str]
+    flow_run_id: str | None = Field(description="its run in Prefect; none: there is none yet")
+    flow_run_url: str | None = Field(description="where a person sees the run")
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, document: JobDocument) -> "Job":
+    def of(cls, document: JobDocument, prefect: PrefectSettings) -> "Job":
         """What a client sees of a job document."""
-        return cls(**_common(document))
+        return cls(**_common(document, prefect))
 
 
 class JobProgress(Job):
@@ -105,9 +109,9 @@ class JobProgress(Job):
     seconds: float = Field(description="from its creation to its last change")
 
     @classmethod
-    def counted(cls, document: JobDocument, status: Status) -> "JobProgress":
+    def counted(cls, document: JobDocument, status: Status, prefect: PrefectSettings) -> "JobProgress":
         """Document and counts together."""
-        common = {**_common(document), "state": status.state, "reason": status.reason, "round": status.round}
+        common = {**_common(document, prefect), "state": status.state, "reason": status.reason, "round": status.round}
         return cls(
             **common,
             requested=status.requested,
@@ -125,7 +129,8 @@ class JobProgress(Job):
         )
 
 
-def _common(document: JobDocument) -> dict[str, Any]:
+def _common(document: JobDocument, prefect: PrefectSettings) -> dict[str, Any]:
+    run = document.flow_run_id
     return {
         "id": document.job_id,
         "dataset": document.dataset,
@@ -139,6 +144,8 @@ def _common(document: JobDocument) -> dict[str, Any]:
             for s in document.sources
         ],
         "labels": labels_of(document),
+        "flow_run_id": run,
+        "flow_run_url": None if run is None else run_link(prefect, run),
         "created_at": document.created_at,
         "updated_at": document.updated_at,
     }

@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "logs": Entry("logs", "what happened to a job, in order"),
         "export": Entry("export", "one file of a job's records, in any format"),
         "resume": Entry("resume", "go on with a job that stopped; nothing is paid twice"),
+        "pause": Entry("pause", "let a job rest; resume goes on with it"),
         "cancel": Entry("cancel", "stop a job for good; what it has stays"),
         "dead-letters": Entry("dead_letters", "what nobody could work on: list, show, replay, drop"),
         "sweep": Entry("sweep", "repair what is stuck, delete what nobody needs"),

@@ -18,6 +18,7 @@ from synthmill.cli.summary import as_json, summary
 from synthmill.cli.words import short
 from synthmill.errors import Retriable, SynthmillError, UserError
 from synthmill.jobs.status import Status, job_status
+from synthmill.runs.telling import tell_soon
 from synthmill.services import Services, open_services
 from synthmill.settings import Profile, Settings
 from synthmill_schemas.job import JobDocument, JobState
@@ -38,6 +39,7 @@ async def session(settings: Settings, begin: Begin, wishes: Wishes) -> int:
     """Begins a job, conducts it, reports; answers the exit code: 0 only if all N records are there."""
     async with open_services(settings) as services, listening() as interrupts:
         job = await begin(services)
+        await tell_soon(services, job.tenant, job.job_id)
         course = Course(job, wishes.out or out_folder(job), wishes.direct)
         with open_display(consoles.err()) as display:
             conducting = asyncio.create_task(_conducted(services, course, display, interrupts))

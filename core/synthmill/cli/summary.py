@@ -36,6 +36,7 @@ def as_json(status: Status, *, reason: str | None = None) -> JsonObject:
         "cost_usd": status.cost_usd,
         "seconds": status.seconds,
         "outputs": [output.model_dump(mode="json") for output in status.outputs],
+        "flow_run_id": status.flow_run_id,
     }
 
 

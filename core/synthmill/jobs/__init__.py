@@ -8,12 +8,17 @@
 - `plan`       publish a round's generation requests in confirmed chunks (laws 3 and 4)
 - `rounds`     raise the round: resume, retry and top-up (law 4)
 - `cancel`     stop a job for good
+- `pause`      let a job rest
 - `status`     the accounting identity, counted from facts (law 1)
 - `advance`    decide what a job whose round has ended comes to
 - `track`      follow a job until it rests
+- `stall`      what is stuck when nothing moves
 - `check`      exactly N, all valid, none twice
 - `export`     files of records: on this machine, and ordered from the worker
 - `files`      where temporary files lie
+- `release/`   make a finished job's records a version of its dataset
+- `refresh`    records of new and changed seeds only
+- `seed_index` a set of seed ids, on disk when it is large
 - `cleanup`    delete a job's temporary files (law 5)
 - `sweep`      delete what nothing live refers to
 - `drive`      all of it in order, without Prefect

@@ -39,6 +39,7 @@ class JobOrder:
     inputs: Sequence[InputFile] = ()
     labels: JsonObject = field(default_factory=dict)
     trace: Trace | None = None  # that the job goes on with; None: one of its own
+    flow_run_id: str | None = None  # the run that stages it; None: one is ordered where there is a Prefect server
 
 
 def new_job_id() -> str:

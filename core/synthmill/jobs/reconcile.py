@@ -6,6 +6,7 @@ at once, since every step is a compare-and-swap or deletes only what is orphaned
 same work.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,10 +23,15 @@ from synthmill.jobs.sweep import Swept, sweep
 from synthmill.jobs.tenants import known_tenants
 from synthmill.ports.broker import Queue
 from synthmill.ports.records import Collection, Place, Write, WriteMode
+from synthmill.runs.lost import look_after_runs
+from synthmill.runs.prefect import PrefectAway, prefect_rest
+from synthmill.runs.telling import tell_all
 from synthmill.services import Services
 from synthmill_schemas.base import now
 from synthmill_schemas.event import Level
 from synthmill_schemas.job import JobDocument, JobState, Lease
+
+logger = logging.getLogger(__name__)
 
 _UNPLANNED = (JobState.CREATED, JobState.PUBLISHING, JobState.PUBLISHED)
 
@@ -38,6 +44,8 @@ class Repairs:
     advanced: int = 0
     republished: int = 0
     exports_resent: int = 0
+    runs_told: int = 0
+    runs_mended: int = 0
 
 
 async def reconcile(services: Services, *, dry_run: bool = False) -> Repairs:
@@ -54,7 +62,19 @@ async def reconcile(services: Services, *, dry_run: bool = False) -> Repairs:
                 repairs.exports_resent += 1
                 if not dry_run:
                     await send_export(services, export)
+    if services.settings.prefect.url is not None and not dry_run:
+        await _see_to_runs(services, repairs)
     return repairs
+
+
+async def _see_to_runs(services: Services, repairs: Repairs) -> None:
+    """Flow runs that are to be made, cancelled or continued; they wait while Prefect's server is down."""
+    try:
+        async with prefect_rest(services.settings.prefect) as prefect:
+            repairs.runs_told += await tell_all(services, prefect)
+            repairs.runs_mended += await look_after_runs(services, prefect)
+    except PrefectAway as error:
+        logger.warning("flow runs are seen to later: %s", error)
 
 
 async def _mend(services: Services, job: JobDocument, repairs: Repairs, *, dry_run: bool) -> None:

@@ -7,6 +7,7 @@ from synthmill.jobs.documents import Changes, change_job
 from synthmill.jobs.events import Service
 from synthmill.jobs.status import Status
 from synthmill.jobs.submit import publish
+from synthmill.runs.wishes import Wish, wanted
 from synthmill.services import Services
 from synthmill_schemas.job import RESUMABLE_STATES, RUNNING_STATES, JobDocument, JobState
 from synthmill_schemas.recipe import Target
@@ -50,6 +51,8 @@ async def resume(services: Services, job: JobDocument, status: Status, *, by: Se
             f"job {job.job_id} has used {status.candidates} of max_candidates {job.recipe.target.max_candidates}; "
             "raise it in the recipe and start a new job"
         )
+    if by != "flow":  # noted first: a run that was cancelled must not be taken for the job's end again
+        await services.store.bulk(wanted(services.settings, Wish.CONTINUE, job.tenant, job.job_id))
     return await _raise_round(services, job, "all", attempts, by=by)
 
 

@@ -43,6 +43,7 @@ class Status:
     cost_usd: float | None
     seconds: float
     outputs: tuple[Outputs, ...] = field(default=())
+    flow_run_id: str | None = None
 
     @property
     def pending(self) -> int:
@@ -94,6 +95,7 @@ async def job_status(store: RecordStore, tenant: str, job_id: str) -> Status:
         cost_usd=await _cost(store, calls, of_job, paid.sums["cost_usd"]),
         seconds=(job.updated_at - job.created_at).total_seconds(),
         outputs=tuple(job.outputs),
+        flow_run_id=job.flow_run_id,
     )
 
 

@@ -12,6 +12,7 @@ from synthmill.jobs.order import InputFile, JobOrder
 from synthmill.jobs.tenants import tenant_note
 from synthmill.ports.broker import Message, Queue
 from synthmill.ports.records import Write, WriteMode
+from synthmill.runs.wishes import Wish, wanted
 from synthmill.services import Services
 from synthmill_schemas.ids import job_message_id
 from synthmill_schemas.job import JobDocument, JobMessage, JobState, Source
@@ -37,10 +38,12 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
         recipe_hash=order.recipe.recipe_hash,
         sources=sources,
         labels=order.labels,
+        flow_run_id=order.flow_run_id,
         traceparent=str(order.trace or tracing.of_job(order.tenant, order.job_id)),
     )
     write = Write(jobs_of(order.tenant), order.job_id, document.model_dump(mode="json"), WriteMode.CREATE)
-    await services.store.bulk([tenant_note(order.tenant), write])
+    wish = [] if order.flow_run_id else wanted(services.settings, Wish.CREATE, order.tenant, order.job_id)
+    await services.store.bulk([tenant_note(order.tenant), *wish, write])
     stored = await get_job(services.store, order.tenant, order.job_id)  # another submit may have been first
     return _same(stored.document, order)
 

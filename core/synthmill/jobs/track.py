@@ -15,6 +15,7 @@ from synthmill.jobs.advance import advance
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.events import Service, say
 from synthmill.jobs.rounds import republish
+from synthmill.jobs.stall import Stall, look_at
 from synthmill.jobs.status import Status, job_status
 from synthmill.jobs.submit import send
 from synthmill.ports.broker import Queue
@@ -31,6 +32,7 @@ MAX_LOOK_SECONDS = 10.0
 _STILL_LOOK_SECONDS = 2.0  # between looks at facts that stand still: their end cannot be reckoned
 
 OnStatus = Callable[[Status], Awaitable[None]]
+OnStall = Callable[[Stall], Awaitable[None]]
 
 
 class Pace(Protocol):
@@ -80,7 +82,7 @@ class RemotePace:
 
 
 @dataclass(slots=True)
-class _Stall:
+class _Standstill:
     """How long the facts of a job have stood still, by a clock that cannot jump."""
 
     facts: tuple[int, ...] = ()
@@ -95,60 +97,68 @@ class _Stall:
         self.since = time.monotonic()
 
 
-async def track(services: Services, tenant: str, job_id: str, on_status: OnStatus) -> Status:
-    """Returns the status at rest: completed, failed, blocked, paused or cancelled."""
-    stall, pace = _Stall(), ClosePace()
+async def track(
+    services: Services,
+    tenant: str,
+    job_id: str,
+    on_status: OnStatus,
+    *,
+    pace: Pace | None = None,
+    on_stall: OnStall | None = None,
+) -> Status:
+    """Returns the status at rest: completed, failed, blocked, paused or cancelled; `pace`: by default a display's."""
+    standstill, pace = _Standstill(), pace or ClosePace()
     while True:
         status = await job_status(services.store, tenant, job_id)
         await on_status(status)
         if not status.running and status.state is not JobState.CREATED:
             return status
-        await _move_on(services, tenant, status, stall, by="flow")
+        stall = await _move_on(services, tenant, status, standstill, by="flow")
+        if stall is not None and on_stall is not None:
+            await on_stall(stall)
         await asyncio.sleep(pace.seconds(status))
 
 
 async def track_round(services: Services, tenant: str, job_id: str, round_: int, pace: Pace) -> None:
     """Moves the job on when this round of it has ended; returns when it has, or when the job rests."""
-    stall = _Stall()
+    standstill = _Standstill()
     while True:
         status = await job_status(services.store, tenant, job_id)
         if not status.running or status.round != round_:
             return
-        await _move_on(services, tenant, status, stall, by="worker")
+        await _move_on(services, tenant, status, standstill, by="worker")
         await asyncio.sleep(pace.seconds(status))
 
 
-async def _move_on(services: Services, tenant: str, status: Status, stall: _Stall, *, by: Service) -> None:
+async def _move_on(
+    services: Services, tenant: str, status: Status, standstill: _Standstill, *, by: Service
+) -> Stall | None:
+    """What is stuck, if nothing has moved for too long."""
     await advance(services, tenant, status, by=by)
-    if stall.seconds(status) > services.settings.job.stall_seconds:
-        await _stalled(services, tenant, status, by=by)
-        stall.forget()
+    if standstill.seconds(status) <= services.settings.job.stall_seconds:
+        return None
+    standstill.forget()
+    return await _stalled(services, tenant, status, by=by)
 
 
-async def _stalled(services: Services, tenant: str, status: Status, *, by: Service) -> None:
+async def _stalled(services: Services, tenant: str, status: Status, *, by: Service) -> Stall:
     """Says what is stuck; sends again only what is no longer in a queue (design law 4)."""
-    queue = Queue.GENERATION if status.state is JobState.PLANNED else Queue.JOBS
-    depth = await services.broker.depth(queue)
+    stall = await look_at(services, tenant, status, services.settings.job.stall_seconds)
     job = (await get_job(services.store, tenant, status.job_id)).document
-    fields = {"queue": queue, "ready": depth.ready, "unsettled": depth.unsettled, "consumers": depth.consumers}
-    seconds = services.settings.job.stall_seconds
-    text = (
-        f"job {job.job_id}: nothing happened for {seconds:.0f} s; queue {queue} holds {depth.ready} messages, "
-        f"{depth.unsettled} are being worked on by {depth.consumers} consumers"
-    )
     await say(
         services.store,
         by,
         "job.stalled",
-        text,
+        stall.text,
         tenant=tenant,
         job_id=job.job_id,
         level=Level.WARNING,
-        fields=fields,
+        fields=stall.fields,
     )
-    if depth.ready or depth.unsettled:
-        return
-    if queue is Queue.JOBS:
+    if not stall.queue_is_empty:
+        return stall
+    if stall.queue is Queue.JOBS:
         await send(services, job)
     else:
         await republish(services, job, by=by)
+    return stall

@@ -8,6 +8,7 @@ from synthmill.cli import consoles, options, words
 from synthmill.cli.environment import load_settings
 from synthmill.cli.find import full_job_id, require_jobs
 from synthmill.jobs.cancel import cancel
+from synthmill.runs.telling import tell_soon
 from synthmill.services import open_services
 from synthmill.settings import Settings
 from synthmill_schemas.job import JobDocument
@@ -27,4 +28,6 @@ def cancel_command(job: str) -> None:
 async def _cancel(settings: Settings, given: str) -> JobDocument:
     async with open_services(settings) as services:
         job_id = await full_job_id(services, settings.tenant, given)
-        return await cancel(services, settings.tenant, job_id, service="cli", reason="cancelled by synthmill cancel")
+        job = await cancel(services, settings.tenant, job_id, service="cli", reason="cancelled by synthmill cancel")
+        await tell_soon(services, settings.tenant, job_id)
+        return job

@@ -1,0 +1,80 @@
+"""The steps of a run in their order: stage → claim → publish → track → check → gate → release → export → clean up."""
+
+import asyncio
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, StateType
+from prefect.context import FlowRunContext
+from prefect.exceptions import Pause
+from prefect.flow_runs import asuspend_flow_run
+
+from synthmill.jobs.drive import has_outcome
+from synthmill.jobs.status import Status, job_status
+from synthmill.services import Services
+from synthmill_flows.again import Beginning, beginning_of, go_on
+from synthmill_flows.claim import Claimant, claimed
+from synthmill_flows.display import attempt
+from synthmill_flows.ending import final_state
+from synthmill_flows.identity import Run
+from synthmill_flows.parameters import GenerateParameters
+from synthmill_flows.progress import artifact_progress
+from synthmill_flows.report import publish_report
+from synthmill_flows.tasks import check_job, clean_up_job, export_job, publish_job, stage_job, track_job
+from synthmill_flows.wishes import pass_on
+from synthmill_schemas.job import JobState
+
+_SUSPENDED_SECONDS = 30 * 24 * 3600  # Prefect fails a run that nobody resumes
+_HEALTH_SECONDS = 2.0
+
+
+async def bring(services: Services, run: Run, order: GenerateParameters) -> State[None]:
+    """Does what is left to do for the run's job, and answers the run's last state."""
+    await stage_job(run, order)
+    claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
+    async with claimed(claimant, watch=artifact_progress(run.job_id).on_status):
+        if await attempt(_beginning(run), "why this run began") is Beginning.BY_A_PERSON:
+            await go_on(services, run)
+        await publish_job(run.tenant, run.job_id)
+        status = await track_job(run)
+        ended = await _finish(services, run, order, status)
+        await _until_prefect_listens()
+    if status.state is JobState.PAUSED:
+        await _suspend(services, run, status)
+    return ended
+
+
+async def _finish(services: Services, run: Run, order: GenerateParameters, status: Status) -> State[None]:
+    """What a job at rest still needs."""
+    if has_outcome(status):
+        await check_job(run.tenant, run.job_id)
+        if order.out:
+            await export_job(run.tenant, run.job_id, order.out)
+        await clean_up_job(run.tenant, run.job_id)
+    status = await job_status(services.store, run.tenant, run.job_id)
+    await publish_report(services, run, status)
+    return final_state(status, allow_parked=order.allow_parked)
+
+
+async def _beginning(run: Run) -> Beginning:
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.flow_run.run_count <= 1:
+        return Beginning.FIRST
+    return await beginning_of(run.flow_run_id)
+
+
+async def _suspend(services: Services, run: Run, status: Status) -> None:
+    """Leaves the process: a run of a deployment is started again by Resume; another cannot be, and ends as failed."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
+        return
+    state = await pass_on(services, run)
+    if state is not None and state.type is StateType.PAUSED:
+        raise Pause(state=state)
+    await asuspend_flow_run(timeout=_SUSPENDED_SECONDS, key=f"round-{status.round}")
+
+
+async def _until_prefect_listens() -> None:
+    """A state that cannot be told now would be lost, and the run would seem to go on for ever."""
+    async with get_client() as client:
+        while await client.api_healthcheck() is not None:  # noqa: ASYNC110  nothing but the server can tell
+            await asyncio.sleep(_HEALTH_SECONDS)
