@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from synthmill.catalog.sources import SourceDocument
+from synthmill.catalog.uploads import Outcome, Upload, store_upload
 from synthmill.inputs.detect import SourceKind
 from synthmill.ports.records import Query as StoreQuery
 from synthmill_api import metrics
@@ -18,7 +19,6 @@ from synthmill_api.errors import Code, Refused
 from synthmill_api.kit.multipart import file_part
 from synthmill_api.kit.pages import Listing, PagingHere
 from synthmill_api.sources import service
-from synthmill_api.sources.service import Outcome, Upload
 
 router = guarded_router("sources")
 
@@ -91,7 +91,7 @@ async def upload_source(
 ) -> Source:
     """Upload a file; it is streamed to the object store and never held in memory."""
     upload = await _upload(request, name, sha256)
-    document, outcome = await service.store(services, caller.tenant, upload)
+    document, outcome = await store_upload(services, caller.tenant, upload)
     metrics.UPLOADED.add(document.size)
     response.status_code = 201 if outcome is Outcome.NEW else 200
     response.headers["Location"] = f"/v1/sources/{document.source_id}"

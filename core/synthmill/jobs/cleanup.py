@@ -2,6 +2,7 @@
 
 from synthmill.jobs.documents import Changes, change_job, get_job
 from synthmill.jobs.files import input_prefix
+from synthmill.jobs.refresh import nothing_to_make
 from synthmill.services import Services
 from synthmill_schemas.job import JobDocument
 
@@ -23,7 +24,8 @@ async def mark_deleted(services: Services, tenant: str, job_id: str) -> None:
 
 def inputs_are_seeds(job: JobDocument) -> bool:
     """Whether every source has its lasting form, so that later rounds read seeds and never the file."""
-    return job.records is not None and all(source.seed_set is not None for source in job.sources)
+    planned = job.records is not None or nothing_to_make(job)
+    return planned and all(source.seed_set is not None for source in job.sources)
 
 
 def _mark(job: JobDocument) -> Changes | None:

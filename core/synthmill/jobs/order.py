@@ -11,6 +11,7 @@ from synthmill.errors import InputUnusable
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.tracing import Trace
 from synthmill_schemas.base import JsonObject
+from synthmill_schemas.job import JobPurpose
 
 _READ_BYTES = 1 << 20
 
@@ -38,6 +39,8 @@ class JobOrder:
     recipe: CompiledRecipe
     inputs: Sequence[InputFile] = ()
     labels: JsonObject = field(default_factory=dict)
+    purpose: JobPurpose = JobPurpose.DATASET
+    refresh: bool = False  # make records of new and changed seeds only
     trace: Trace | None = None  # that the job goes on with; None: one of its own
     flow_run_id: str | None = None  # the run that stages it; None: one is ordered where there is a Prefect server
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from synthmill import tracing
 from synthmill.jobs.documents import Changes, change_job, trace_of
 from synthmill.jobs.events import say
+from synthmill.jobs.refresh import compiled_for, seed_sets
 from synthmill.jobs.rounds import attempts_allowed
 from synthmill.jobs.status import FINAL_CLASSES
 from synthmill.jobs.unit import Unit
@@ -13,7 +14,6 @@ from synthmill.planning.requests import Planned, Planner
 from synthmill.planning.seeds import SeedSpace, resolve_records
 from synthmill.ports.broker import Message, Queue
 from synthmill.ports.records import Collection, Place, RecordStore, Write, WriteMode
-from synthmill.recipes.compile import recompile
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
 from synthmill.tracing import Trace
@@ -64,9 +64,8 @@ async def plan_round(services: Services, job: JobDocument, unit: Unit | None = N
 
 
 async def _begin(services: Services, job: JobDocument) -> _Round:
-    compiled = recompile(job.recipe)
-    sets = [(source.seed_set, source.seeds) for source in job.sources if source.seed_set and source.seeds]
-    space = SeedSpace(sets, compiled.recipe.seeds, compiled.recipe.seed)
+    compiled = compiled_for(job)
+    space = SeedSpace(seed_sets(job), compiled.recipe.seeds, compiled.recipe.seed)
     records = job.records or resolve_records(compiled, space)
     await services.store.ensure_dataset(job.tenant, job.dataset, compiled.record_schema, job_id=job.job_id)
     planner = Planner(compiled, job.tenant, job.job_id, records, space)

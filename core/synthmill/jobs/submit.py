@@ -15,7 +15,7 @@ from synthmill.ports.records import Write, WriteMode
 from synthmill.runs.wishes import Wish, wanted
 from synthmill.services import Services
 from synthmill_schemas.ids import job_message_id
-from synthmill_schemas.job import JobDocument, JobMessage, JobState, Source
+from synthmill_schemas.job import JobDocument, JobMessage, JobState, Refresh, Source
 
 
 async def submit(services: Services, order: JobOrder, *, by: Service = "cli") -> JobDocument:
@@ -38,6 +38,8 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
         recipe_hash=order.recipe.recipe_hash,
         sources=sources,
         labels=order.labels,
+        purpose=order.purpose,
+        refresh=Refresh() if order.refresh else None,
         flow_run_id=order.flow_run_id,
         traceparent=str(order.trace or tracing.of_job(order.tenant, order.job_id)),
     )

@@ -13,6 +13,7 @@ from synthmill.jobs.documents import find_job
 from synthmill.jobs.events import say
 from synthmill.jobs.lease import new_owner, planner_lease
 from synthmill.jobs.plan import RoundOver, plan_round
+from synthmill.jobs.refresh import choose_seeds, close_unchanged, nothing_to_make
 from synthmill.jobs.unit import Unit, UnitOver
 from synthmill.ports.broker import Message
 from synthmill.recipes import recompile
@@ -79,7 +80,11 @@ async def _open_job(services: Services, wanted: JobMessage) -> JobDocument | Han
 async def _plan(services: Services, job: JobDocument, unit: Unit) -> Handled:
     try:
         seeded = await store_seeds(services, job, recompile(job.recipe), unit)
-        await plan_round(services, seeded, unit)
+        chosen = await choose_seeds(services, seeded)
+        if nothing_to_make(chosen):
+            await close_unchanged(services, chosen)
+        else:
+            await plan_round(services, chosen, unit)
     except UnitOver:
         return Handled.HANDED_ON
     except RoundOver as over:

@@ -55,10 +55,12 @@ async def end_replaced(turn: Turn, job: JobDocument, seeds: SeedIndex) -> None:
             await _write(store, slots, [{**d, "until": number} for d in over if d.get("until") is None], ENDED_RANK)
 
 
-async def batches(store: RecordStore, place: Place, where: Where) -> AsyncIterator[list[Document]]:
+async def batches(
+    store: RecordStore, place: Place, where: Where, sort: str | None = None
+) -> AsyncIterator[list[Document]]:
     """What a scan gives, some hundred documents at a time."""
     batch: list[Document] = []
-    async for stored in store.scan(place, where):
+    async for stored in store.scan(place, where, sort=sort):
         batch.append(stored.document)
         if len(batch) == _BATCH:
             yield batch
