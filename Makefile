@@ -53,7 +53,7 @@ figures: setup ## how long files and functions are, folder by folder
 	@$(BIN)/python scripts/figures.py
 
 ##@ The large profile on this machine, without Docker (on Debian; see deployments/)
-.PHONY: stack stack-down stack-status
+.PHONY: stack stack-down stack-status deploy
 stack: ## starts every server and service on loopback ports, installing what is missing: WORKERS=2 CONSUMERS=2
 	deployments/native/stack up
 
@@ -62,6 +62,9 @@ stack-down: ## stops what it started, services first
 
 stack-status: ## whether each of them is healthy, and where it is
 	@deployments/native/stack status
+
+deploy: setup ## pool, blocks, deployments and automations onto PREFECT_API_URL, or the stack's own server; twice is once
+	@deployments/deploy
 
 ##@ Keep
 .PHONY: lock clean
