@@ -1,21 +1,19 @@
 """A worker is killed while it uploads an export: another begins anew, and nothing of the first is left."""
 
-import asyncio
 import hashlib
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from synthmill.jobs.export.formats import Form
 from synthmill.jobs.export.requests import get_export, request_export
-from synthmill.services import Services, open_services
+from synthmill.services import Services
 from synthmill.stack.objects import MinioObjectStore
 from synthmill_schemas.file_export import ExportDocument, ExportFormat, ExportState
-from tests.support import stack
-from tests.support.installation import QUICK, environment_of, settings_on
+from tests.support.installation import QUICK, environment_of
 from tests.support.made import made_job
 from tests.support.on_stack import ON_STACK
 from tests.support.services import Service
@@ -24,14 +22,6 @@ from tests.support.wait import until_async
 pytestmark = list(ON_STACK)
 RECORDS = 600
 POEM = os.urandom(50_000).hex()  # 60 MB in all: several parts
-
-
-@pytest.fixture
-async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    async with open_services(settings_on(tmp_path)) as services:
-        yield services
-    at = str(tmp_path)
-    await asyncio.gather(stack.remove_queues(at), stack.remove_indices(at), stack.remove_bucket(at))
 
 
 @pytest.fixture
