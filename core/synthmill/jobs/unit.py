@@ -7,6 +7,9 @@ import math
 import time
 from collections.abc import Callable
 
+_LONGEST_SECONDS = 900.0
+"""Half of RabbitMQ's half hour; a unit is not made longer than that by what it had to repeat."""
+
 Clock = Callable[[], float]
 
 
@@ -31,10 +34,11 @@ class Unit:
     def caught_up(self) -> None:
         """From now on the work is new; until now it went over what earlier units had done.
 
-        New work gets at least as long as that took, so that a long job spends at most half of its time on repetition.
+        New work gets as long as that took, if that is more, so that a long job spends half of its time on it at most.
         """
         now = self._clock()
-        self._ends = now + max(self._seconds, now - self._began)
+        repeated = now - self._began
+        self._ends = now + max(self._seconds, min(repeated, _LONGEST_SECONDS - repeated))
 
     def end_if_over(self) -> None:
         """Raises `UnitOver` when its time is up; call it when all that was done is noted."""
