@@ -1,6 +1,7 @@
 //! What every request's task shares.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::contract::{EventDocument, GenerationRequest, JsonObject, Level, Service, Timestamp, V1};
 use crate::jobs::{Blocking, JobView};
@@ -20,6 +21,8 @@ pub struct Desk<S, J> {
     pub client: Client,
     pub gateway_url: String,
     pub shutdown: Shutdown,
+    /// How long a request may wait to make a call before it is left to others; none: for ever.
+    pub hold: Option<Duration>,
 }
 
 /// Why a request is left before all its slots have their outcome.
@@ -31,6 +34,8 @@ pub enum Halt {
     Blocked(String),
     /// The request cannot be worked on.
     Invalid(String),
+    /// It waited too long to make a call.
+    Waited,
     /// The program ends.
     Stopped,
 }

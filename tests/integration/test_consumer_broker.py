@@ -5,7 +5,9 @@ import functools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import aio_pika
 import pytest
+from aio_pika.abc import AbstractIncomingMessage
 
 from synthmill.ports.broker import Broker, Queue
 from synthmill.ports.records import Collection
@@ -16,7 +18,7 @@ from tests.support.facts import paid_twice
 from tests.support.indices import Indices
 from tests.support.installation import Installation, environment_of, installation
 from tests.support.killing import answered
-from tests.support.messages import acknowledge, depth_is, take
+from tests.support.messages import PATIENCE, acknowledge, depth_is, take
 from tests.support.on_stack import ON_STACK
 from tests.support.provider import Provider, read_calls, start_provider
 from tests.support.rabbit_inside import declared
@@ -79,6 +81,19 @@ def more_calls(provider: Provider, than: int) -> bool:
     return calls(provider) > than
 
 
+async def lying_in(mill: Installation, count: int, *queues: str) -> list[AbstractIncomingMessage]:
+    """Takes so many messages out of queues that nobody consumes, wherever among them each is by now."""
+    told = mill.settings.rabbitmq
+    found: list[AbstractIncomingMessage] = []
+    async with await aio_pika.connect(str(told.url)) as connection, asyncio.timeout(PATIENCE):
+        channel = await connection.channel()
+        waiting = [await channel.get_queue(f"{told.prefix}{queue}") for queue in queues]
+        while len(found) < count:
+            taken = [await queue.get(no_ack=True, fail=False) for queue in waiting]
+            found += [message for message in taken if message is not None]
+    return found
+
+
 @asynccontextmanager
 async def broker(mill: Installation) -> AsyncIterator[Broker]:
     """The broker as Python's services see it."""
@@ -128,6 +143,24 @@ async def test_what_a_stopping_consumer_gives_back_does_not_count(mill: Installa
             assert all(delivery.message.headers.get("traceparent") for delivery in deliveries)
             assert {await consumption.started(delivery) for delivery in deliveries[:10]} == {1}
             await acknowledge(consumption, *deliveries)
+    mill.client.http.post(f"/v1/jobs/{job_id}/cancel")
+
+
+async def test_a_request_that_waits_for_a_low_limit_goes_back_and_does_not_count(
+    mill: Installation, provider: Provider
+) -> None:
+    count, before = 5, calls(provider)
+    low = recipe(seed=5, model={"route": "mock/one", "limits": {"requests_per_minute": 1}})
+    waiting = consumer(mill, CONSUMER__HOLD_SECONDS="1")
+    job_id = await asyncio.to_thread(lambda: mill.client.order(low, mill.client.upload("low.csv", rows(count))))
+    waited = 'synthmill_consumer_deliveries_total{outcome="waited"}'
+    await asyncio.to_thread(until, lambda: waiting.metrics()[waited] == count - 1, "those without a call to go back")
+    assert calls(provider) - before == 1
+    assert waiting.stop() == 0
+    for message in await lying_in(mill, count - 1, f"{GENERATION}.retry.30", GENERATION):
+        assert (BEGUN_HEADER in message.headers, message.headers.get("x-delivery-count", 0)) == (False, 0)
+    with Indices(mill.settings.elasticsearch) as indices:
+        assert indices.documents(Collection.STARTS) == []
     mill.client.http.post(f"/v1/jobs/{job_id}/cancel")
 
 

@@ -58,7 +58,7 @@ async def test_a_message_that_is_no_job_is_kept_whole(services: EmbeddedServices
     await worked(services)
     letters = {letter.message_id: letter for letter in await reports(services)}
     assert letters["text"].body == "not JSON"
-    assert letters["text"].reason.startswith("not a job message: Invalid JSON")
+    assert letters["text"].reason.startswith("not a job message: the body is not JSON (")
     assert (letters["bytes"].encoding, base64.b64decode(letters["bytes"].body)) == ("base64", b"\xff\x00")
     assert letters["bytes"].headers == {"a": "b"}
 

@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use tokio::time::sleep;
+
 use super::gate::Company;
 use super::held::{Held, Kept};
 use super::post::{Post, Ticket};
@@ -19,7 +21,9 @@ pub async fn take<S: Starts>(post: Arc<Post<S>>, held: Arc<Held>) {
         Ok(request) => request,
         Err(bad) => return hand_over(&post, Err(bad), Ticket { held, place: None }),
     };
-    let Some(begun) = begun_before(&post, &held).await else { return give_back(&post, &held).await };
+    let Some(begun) = begun_before(&post, &held).await else {
+        return give_back(&post, &held, Halt::Stopped).await;
+    };
     if begun >= MOST_STARTS {
         let bad = BadLine {
             reason: format!("its handling began {begun} times and never ended: its consumer died each time"),
@@ -30,16 +34,19 @@ pub async fn take<S: Starts>(post: Arc<Post<S>>, held: Arc<Held>) {
     }
     let place = tokio::select! {
         biased;
-        () = post.shutdown.draining() => return give_back(&post, &held).await,
+        () = post.shutdown.draining() => return give_back(&post, &held, Halt::Stopped).await,
         place = post.gate.enter(Company::of(begun)) => place,
+        () = sleep(post.hold) => return give_back(&post, &held, Halt::Waited).await,
     };
     if post.hands.let_go_if_lost(&held) == Kept::Lost {
         return; // whoever has it now begins it
     }
-    let Ok(starts) = post.starts.begin(&held.copy).await else { return give_back(&post, &held).await };
+    let Ok(starts) = post.starts.begin(&held.copy).await else {
+        return give_back(&post, &held, Halt::Stopped).await;
+    };
     let _ = held.begun.set(starts);
     if post.is_stopping() {
-        return give_back(&post, &held).await;
+        return give_back(&post, &held, Halt::Stopped).await;
     }
     hand_over(&post, Ok(request), Ticket { held, place: Some(place) });
 }
@@ -49,8 +56,8 @@ fn hand_over<S>(post: &Post<S>, body: Result<Box<GenerationRequest>, BadLine>, t
     let _ = post.begun.send(Delivery { body, ticket });
 }
 
-async fn give_back<S: Starts>(post: &Post<S>, held: &Arc<Held>) {
-    settle(post, held, Outcome::Halted(Halt::Stopped)).await;
+async fn give_back<S: Starts>(post: &Post<S>, held: &Arc<Held>, why: Halt) {
+    settle(post, held, Outcome::Halted(why)).await;
 }
 
 /// How often handling began and did not end; none when that cannot be told any more.

@@ -1,6 +1,7 @@
 //! What all deliveries share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -28,6 +29,8 @@ pub struct Post<S> {
     pub hands: Hands,
     pub tasks: Tasks,
     pub shutdown: Shutdown,
+    /// How long a message may wait to be begun.
+    pub hold: Duration,
     /// To the loop that works on them.
     pub begun: mpsc::UnboundedSender<Delivery<Ticket>>,
 }

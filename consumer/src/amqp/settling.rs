@@ -19,6 +19,8 @@ pub const MOST_STARTS: u32 = 3;
 const RETRY_SECONDS: u32 = 1;
 /// Until a request is delivered again that was left because a far end would not answer.
 const LEFT_SECONDS: u32 = 5;
+/// Until a request is delivered again that waited too long to make a call: low limits let few of them through.
+const WAITED_SECONDS: u32 = 30;
 
 /// How a delivery is to end.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +40,10 @@ fn end_of(outcome: Outcome, starts: u32, stopping: bool) -> End {
         // a blocked or dropped request is published anew when its job goes on
         Outcome::Done | Outcome::Halted(Halt::Dropped(_) | Halt::Blocked(_)) => End::Ack,
         Outcome::Halted(Halt::Invalid(reason)) => End::Bury(reason),
-        Outcome::Halted(Halt::Stopped) => End::Release(if stopping { 0 } else { LEFT_SECONDS }),
+        Outcome::Halted(Halt::Waited) if !stopping => End::Release(WAITED_SECONDS),
+        Outcome::Halted(Halt::Waited | Halt::Stopped) => {
+            End::Release(if stopping { 0 } else { LEFT_SECONDS })
+        }
         Outcome::Panicked(reason) if starts < MOST_STARTS => End::Retry(reason),
         Outcome::Panicked(reason) => End::Bury(format!(
             "its handling began {starts} times and never ended well; the last error was {reason}"
@@ -139,6 +144,8 @@ mod tests {
             (Outcome::Halted(Halt::Invalid(why())), 0, false, End::Bury(why())),
             (Outcome::Halted(Halt::Stopped), 1, true, End::Release(0)),
             (Outcome::Halted(Halt::Stopped), 1, false, End::Release(LEFT_SECONDS)),
+            (Outcome::Halted(Halt::Waited), 1, false, End::Release(WAITED_SECONDS)),
+            (Outcome::Halted(Halt::Waited), 1, true, End::Release(0)),
             (Outcome::Panicked(why()), 2, false, End::Retry(why())),
         ] {
             assert_eq!(end_of(outcome, starts, stopping), end);

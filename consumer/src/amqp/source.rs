@@ -31,6 +31,8 @@ pub struct Setup<S> {
     pub settings: RabbitSettings,
     /// Deliveries that may be unsettled.
     pub prefetch: u16,
+    /// How long one of them may wait to be begun.
+    pub hold: Duration,
     pub starts: S,
     pub health: Health,
     pub metrics: Metrics,
@@ -63,6 +65,7 @@ impl<S: Starts> AmqpSource<S> {
             hands: Hands::default(),
             tasks: Tasks::default(),
             shutdown: setup.shutdown,
+            hold: setup.hold,
             begun,
         });
         let left = Arc::new(Notify::new());

@@ -31,6 +31,7 @@ pub async fn run(settings: Settings, service: ServiceSettings, shutdown: Shutdow
         client: Client::new(settings.calls.concurrency)?,
         gateway_url: settings.gateway_url,
         shutdown: shutdown.clone(),
+        hold: Some(settings.hold),
     });
     tokio::select! {
         biased;
@@ -40,6 +41,7 @@ pub async fn run(settings: Settings, service: ServiceSettings, shutdown: Shutdow
     let setup = Setup {
         settings: service.rabbitmq,
         prefetch: u16::try_from(settings.prefetch).unwrap_or(u16::MAX),
+        hold: settings.hold,
         starts: far.starts,
         health,
         metrics: metrics.clone(),

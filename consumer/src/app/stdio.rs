@@ -46,6 +46,8 @@ pub async fn run(settings: Settings, admission: AdmissionMode, shutdown: Shutdow
         client: Client::new(settings.calls.concurrency)?,
         gateway_url: settings.gateway_url,
         shutdown: shutdown.clone(),
+        // nobody takes a line back, however long it waits
+        hold: None,
     });
     let limits = Limits { prefetch: settings.prefetch };
     let control = Control { jobs, verdicts, shutdown: shutdown.clone() };

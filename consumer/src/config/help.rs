@@ -22,6 +22,8 @@ Options (each also by its variable; the command line wins):
 By variable only:
   SYNTHMILL_CONSUMER__UNREACHABLE_SECONDS       30    an address not reached for so long blocks its jobs
   SYNTHMILL_CONSUMER__DRAIN_SECONDS             20    after a signal to stop, calls in flight may take so long
+  SYNTHMILL_CONSUMER__HOLD_SECONDS              180   of the service: a request that waits so long for its first call goes
+                                                      back to the queue; a tenth of RabbitMQ's consumer_timeout
   SYNTHMILL_CONSUMER__RETRY__BASE_SECONDS       0.5   first window of the wait after a failure; it doubles
   SYNTHMILL_CONSUMER__RETRY__CAP_SECONDS        30    longest window
   SYNTHMILL_CONSUMER__RETRY__BUDGET_RATIO       0.1   retries that each first call earns

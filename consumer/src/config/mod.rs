@@ -67,6 +67,8 @@ pub struct Settings {
     pub prefetch: usize,
     /// How long calls in flight may take to end after the signal to stop.
     pub drain_within: Duration,
+    /// How long the service keeps a request that waits to make a call.
+    pub hold: Duration,
     pub monitoring: MonitoringSettings,
     pub log_level: Level,
 }
@@ -135,6 +137,7 @@ fn settings(mut given: Given, stdio: bool) -> Result<Settings, String> {
         gateway_url: given.url("GATEWAY__URL", "http://127.0.0.1:4000/v1")?,
         prefetch: given.whole("CONSUMER__PREFETCH", 2 * calls.concurrency, 1, 10_000)?,
         drain_within: given.seconds("CONSUMER__DRAIN_SECONDS", 20.0, 0.0, 3600.0)?,
+        hold: given.seconds("CONSUMER__HOLD_SECONDS", 180.0, 0.1, 3600.0)?,
         calls,
         monitoring: monitoring::take(&mut given)?,
         log_level: given.one_of("LOG__LEVEL", Level::INFO, &LEVELS)?,

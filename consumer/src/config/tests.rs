@@ -97,5 +97,5 @@ fn the_help_tells_each_default_as_it_is() {
         assert_eq!(plain(arguments, &[(name, told)]), plain(arguments, &[]), "{name}");
         seen += 1;
     }
-    assert_eq!(seen, 24);
+    assert_eq!(seen, 25);
 }

@@ -14,9 +14,10 @@ use crate::documents::{self, Attempt, CallFacts};
 use crate::ids;
 use crate::jobs::JobView;
 use crate::llm::answer::Answer;
+use crate::llm::calls::Calls;
 use crate::llm::client::Target;
 use crate::llm::error::{CallError, Kind};
-use crate::llm::exchange::{self, CallNumbers, Question, Reply};
+use crate::llm::exchange::{self, Question, Reply};
 use crate::offer::{self, Offered};
 use crate::plan::Plan;
 use crate::store::{Fact, Store};
@@ -76,7 +77,7 @@ pub async fn fill<S: Store, J: JobView>(
     };
     let open = open.iter().map(|index| render(request, plan, *index)).collect::<Result<Vec<_>, _>>()?;
     let line = desk.providers.line(&target.base_url, model);
-    let mut run = Run { desk, request, plan, model, target, line, numbers: CallNumbers::default(), open };
+    let mut run = Run { desk, request, plan, model, target, line, calls: Calls::default(), open };
     run.attempts().await
 }
 
@@ -99,7 +100,7 @@ struct Run<'run, S, J> {
     model: &'run RequestModel,
     target: Target,
     line: crate::llm::provider::Line,
-    numbers: CallNumbers,
+    calls: Calls,
     open: Vec<Open>,
 }
 
@@ -154,7 +155,7 @@ impl<S: Store, J: JobView> Run<'_, S, J> {
             failures,
         };
         let (plan, model, open) = (self.plan, self.model, &self.open);
-        exchange::ask(self.desk, &question, &mut self.numbers, |rung| {
+        exchange::ask(self.desk, &question, &mut self.calls, |rung| {
             message::compose(plan, model, open, seed, rung)
         })
         .await

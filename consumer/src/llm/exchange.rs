@@ -1,10 +1,11 @@
 //! Gets one answer that counts: waits for its turn, calls, and repeats what is not an attempt.
 
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use super::answer::Answer;
 use super::breaker::{Change, Health, Pass};
+use super::calls::Calls;
 use super::client::{Heard, Identity, Target};
 use super::error::{CallError, Kind};
 use super::forms::Step;
@@ -43,25 +44,6 @@ pub struct Question<'run> {
     pub failures: u32,
 }
 
-/// Numbers the calls of one delivery.
-pub struct CallNumbers {
-    delivery: u32,
-    last: u32,
-}
-
-impl Default for CallNumbers {
-    fn default() -> Self {
-        Self { delivery: fastrand::u32(..), last: 0 }
-    }
-}
-
-impl CallNumbers {
-    fn next(&mut self, request_id: &str) -> String {
-        self.last += 1;
-        ids::call_id(request_id, self.last, self.delivery)
-    }
-}
-
 /// A call that counts as an attempt.
 pub struct Reply {
     pub facts: CallFacts,
@@ -71,19 +53,20 @@ pub struct Reply {
 /// Asks until a call counts.
 ///
 /// # Errors
-/// When the job is over or blocked, or the program ends.
+/// When the job is over or blocked, it waited too long, or the program ends.
 pub async fn ask<S: Store, J: JobView>(
     desk: &Desk<S, J>,
     question: &Question<'_>,
-    numbers: &mut CallNumbers,
+    calls: &mut Calls,
     compose: impl Fn(Rung) -> serde_json::Result<Composed>,
 ) -> Result<Reply, Halt> {
     wait_after_failure(desk, question).await?;
     let mut rung = question.line.forms.rung();
     let mut unreached = 0;
     loop {
-        let (Leave { permit, pass, reservation }, composed) = leave(desk, question, || compose(rung)).await?;
-        let (facts, result) = call(desk, question, numbers, rung, composed, reservation).await?;
+        let (Leave { permit, pass, reservation }, composed) =
+            leave(desk, question, calls, || compose(rung)).await?;
+        let (facts, result) = call(desk, question, calls, rung, composed, reservation).await?;
         let Err(error) = &result else {
             question.line.limiter.succeeded();
             question.line.forms.answered(rung);
@@ -178,6 +161,7 @@ async fn wait_after_failure<S: Store, J: JobView>(
 async fn leave<S: Store, J: JobView>(
     desk: &Desk<S, J>,
     question: &Question<'_>,
+    calls: &Calls,
     compose: impl Fn() -> serde_json::Result<Composed>,
 ) -> Result<(Leave, Composed), Halt> {
     let compose = || compose().map_err(|error| Halt::Invalid(format!("no body can be written: {error}")));
@@ -189,7 +173,8 @@ async fn leave<S: Store, J: JobView>(
     let leave = tokio::select! {
         biased;
         () = desk.shutdown.draining() => return Err(Halt::Stopped),
-        leave = turn::leave(question.line, shape, mark) => leave,
+        leave = turn::leave(question.line, shape, calls.coming(), mark) => leave,
+        () = calls.waited(desk.hold) => return Err(Halt::Waited),
     };
     match desk.jobs.standing(&request.tenant, &request.job_id, request.round).await {
         Standing::Running => {}
@@ -207,7 +192,7 @@ async fn leave<S: Store, J: JobView>(
 async fn call<S: Store, J: JobView>(
     desk: &Desk<S, J>,
     question: &Question<'_>,
-    numbers: &mut CallNumbers,
+    calls: &mut Calls,
     rung: Rung,
     composed: Composed,
     reservation: Option<Reservation>,
@@ -219,7 +204,7 @@ async fn call<S: Store, J: JobView>(
         .iter()
         .map(|slot| ids::attempt_id(job, *slot, request.round, question.attempt))
         .collect();
-    let call_id = numbers.next(&request.request_id);
+    let call_id = calls.next(&request.request_id);
     let traceparent = request.traceparent.as_deref().and_then(trace::child_of);
     let identity = Identity {
         call_id: &call_id,
@@ -337,7 +322,7 @@ fn unreachable<S, J>(desk: &Desk<S, J>, question: &Question<'_>, cause: &str) ->
     )
 }
 
-async fn pause<S, J>(desk: &Desk<S, J>, wait: std::time::Duration) -> Result<(), Halt> {
+async fn pause<S, J>(desk: &Desk<S, J>, wait: Duration) -> Result<(), Halt> {
     tokio::select! {
         biased;
         () = desk.shutdown.draining() => Err(Halt::Stopped),

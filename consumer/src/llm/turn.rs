@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::breaker::{GaveUp, Mark, Pass};
 use super::limiter::Permit;
 use super::provider::Line;
-use super::rates::{Reservation, Shape};
+use super::rates::{Call, Reservation, Shape};
 
 /// Leave for one call. The permit is dropped when it has ended, the pass and the reservation are told how.
 pub struct Leave {
@@ -45,7 +45,7 @@ impl Drop for Waits<'_> {
 ///
 /// # Errors
 /// When the provider was given up since `mark`.
-pub async fn leave(line: &Line, shape: Option<Shape>, mark: Mark) -> Result<Leave, GaveUp> {
+pub async fn leave(line: &Line, shape: Option<Shape>, call: Call, mark: Mark) -> Result<Leave, GaveUp> {
     let _waits = line.waiting.one();
     let Some((rates, shape)) = line.rates.as_ref().zip(shape) else {
         line.pace.pass().await;
@@ -53,7 +53,7 @@ pub async fn leave(line: &Line, shape: Option<Shape>, mark: Mark) -> Result<Leav
         let pass = line.breaker.pass(mark).await?;
         return Ok(Leave { permit, pass, reservation: None });
     };
-    let turn = rates.turn(shape).await;
+    let turn = rates.turn(shape, call).await;
     loop {
         turn.room().await;
         line.pace.pass().await;

@@ -5,8 +5,8 @@ use crate::desk::Halt;
 use crate::health::Part;
 use crate::pipeline::Outcome;
 
-/// Every way a delivery can end; one that is `left` comes again.
-pub const ENDED: [&str; 5] = ["done", "dropped", "blocked", "invalid", "left"];
+/// Every way a delivery can end; one that `waited` or is `left` comes again.
+pub const ENDED: [&str; 6] = ["done", "dropped", "blocked", "invalid", "waited", "left"];
 
 pub fn ended(outcome: &Outcome) -> &'static str {
     match outcome {
@@ -14,6 +14,7 @@ pub fn ended(outcome: &Outcome) -> &'static str {
         Outcome::Halted(Halt::Dropped(_)) => "dropped",
         Outcome::Halted(Halt::Blocked(_)) => "blocked",
         Outcome::Halted(Halt::Invalid(_)) | Outcome::Panicked(_) => "invalid",
+        Outcome::Halted(Halt::Waited) => "waited",
         Outcome::Halted(Halt::Stopped) => "left",
     }
 }

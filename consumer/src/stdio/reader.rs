@@ -115,7 +115,7 @@ impl Source for StdioSource {
     async fn leave(self) {}
 }
 
-/// What is written of an outcome. A request that was stopped stays unsettled: who sent it sends it again.
+/// What is written of an outcome. A request that was left stays unsettled: who sent it sends it again.
 fn told(outcome: Outcome) -> Option<(SettleOutcome, Option<String>)> {
     match outcome {
         Outcome::Done => Some((SettleOutcome::Done, None)),
@@ -124,7 +124,7 @@ fn told(outcome: Outcome) -> Option<(SettleOutcome, Option<String>)> {
         Outcome::Halted(Halt::Invalid(reason)) | Outcome::Panicked(reason) => {
             Some((SettleOutcome::Invalid, Some(reason)))
         }
-        Outcome::Halted(Halt::Stopped) => None,
+        Outcome::Halted(Halt::Waited | Halt::Stopped) => None,
     }
 }
 

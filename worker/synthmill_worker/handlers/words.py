@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import ValidationError
 
+from synthmill.dead_letters.unreadable import why_unreadable
 from synthmill.errors import SynthmillError
 
 
@@ -24,7 +25,5 @@ class Undecodable(SynthmillError):
 
     @classmethod
     def because(cls, what: str, error: ValidationError) -> "Undecodable":
-        """Tells the first fault, and where in the body it is."""
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        return cls(f"not {what}: {where + ': ' if where else ''}{fault['msg']}")
+        """Tells the first fault, and what to do."""
+        return cls(why_unreadable(what, error))

@@ -82,6 +82,7 @@ fn desk() -> Arc<Desk<Breaking, Jobs>> {
         client: Client::new(1).unwrap(),
         gateway_url: "http://127.0.0.1:9".to_owned(),
         shutdown: Shutdown::default(),
+        hold: None,
     })
 }
 

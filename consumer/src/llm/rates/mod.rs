@@ -1,7 +1,9 @@
 //! Limits that a recipe declares for its model: requests, input tokens and output tokens in a minute.
 //!
 //! They are those of one consumer process. Recipes that name the same model, key and limits share them. Whoever came
-//! first goes first. A call is written down with the tokens it will probably take and corrected by its answer.
+//! first goes first, but requests that have called already go before those that have not: what they began would be lost
+//! if they had to be given back. A call is written down with the tokens it will probably take and corrected by its
+//! answer.
 //!
 //! `ledger` says when there is room; `estimate` how much a call takes.
 
@@ -21,6 +23,8 @@ use ledger::{Amounts, Bounds, Ledger};
 /// What one set of declared limits has let through.
 pub struct Rates {
     bounds: Bounds,
+    /// Fair, as the queue is. Only its holder may stand in the queue for a first call.
+    door: Mutex<()>,
     /// Fair: who waits longest is next. Only its holder may take room, so nobody overtakes.
     queue: Mutex<()>,
     state: PlainMutex<State>,
@@ -34,11 +38,20 @@ struct State {
     estimate: Estimate,
 }
 
+/// Which of its request's calls one is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    First,
+    Later,
+}
+
 /// The turn of one call; others wait until it is dropped.
 pub struct Turn<'rates> {
     rates: &'rates Arc<Rates>,
     shape: Shape,
     _first: MutexGuard<'rates, ()>,
+    /// Given back last, so that those who have called before are ahead in the queue.
+    _door: Option<MutexGuard<'rates, ()>>,
 }
 
 /// Room that a call has taken. Dropped before [`Reservation::sent`] it gives all back.
@@ -62,12 +75,22 @@ impl Rates {
     pub fn new(limits: &ModelLimits) -> Arc<Self> {
         let bounds =
             [limits.requests_per_minute, limits.input_tokens_per_minute, limits.output_tokens_per_minute];
-        Arc::new(Self { bounds, queue: Mutex::default(), state: PlainMutex::default(), freed: Notify::new() })
+        Arc::new(Self {
+            bounds,
+            door: Mutex::default(),
+            queue: Mutex::default(),
+            state: PlainMutex::default(),
+            freed: Notify::new(),
+        })
     }
 
     /// Waits for the turn of a call of this shape.
-    pub async fn turn(self: &Arc<Self>, shape: Shape) -> Turn<'_> {
-        Turn { rates: self, shape, _first: self.queue.lock().await }
+    pub async fn turn(self: &Arc<Self>, shape: Shape, call: Call) -> Turn<'_> {
+        let door = match call {
+            Call::First => Some(self.door.lock().await),
+            Call::Later => None,
+        };
+        Turn { rates: self, shape, _first: self.queue.lock().await, _door: door }
     }
 
     fn correct(&self, number: u64, amounts: Amounts) {

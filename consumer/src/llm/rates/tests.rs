@@ -20,7 +20,7 @@ fn shape(bytes: usize) -> Shape {
 }
 
 async fn pass(rates: &Arc<Rates>, shape: Shape) -> Reservation {
-    let turn = rates.turn(shape).await;
+    let turn = rates.turn(shape, Call::First).await;
     loop {
         turn.room().await;
         if let Some(mut reservation) = turn.take() {
@@ -113,7 +113,7 @@ async fn who_gives_up_waiting_holds_nobody_up_and_takes_nothing() {
     }
     pass(&rates, shape(4)).await;
     assert_eq!(start.elapsed(), Duration::from_secs(10));
-    let turn = rates.turn(shape(4)).await;
+    let turn = rates.turn(shape(4), Call::First).await;
     turn.room().await;
     assert_eq!(start.elapsed(), MINUTE);
     drop(turn.take());
@@ -129,4 +129,26 @@ async fn refused_and_unreached_calls_give_their_tokens_back() {
     pass(&rates, shape(400)).await.unreached();
     pass(&rates, shape(400)).await.refused();
     assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_have_called_go_before_those_that_have_not() {
+    let rates = rates(Some(1), None, None);
+    pass(&rates, shape(4)).await.refused();
+    let gone = Arc::new(StdMutex::new(Vec::new()));
+    let mut tasks = JoinSet::new();
+    for (number, call) in
+        [Call::First, Call::First, Call::First, Call::Later, Call::Later].into_iter().enumerate()
+    {
+        let (rates, gone) = (Arc::clone(&rates), Arc::clone(&gone));
+        tasks.spawn(async move {
+            let turn = rates.turn(shape(4), call).await;
+            turn.room().await;
+            turn.take().unwrap().sent();
+            gone.lock().unwrap().push(number);
+        });
+        tokio::task::yield_now().await;
+    }
+    tasks.join_all().await;
+    assert_eq!(*gone.lock().unwrap(), [0, 3, 4, 1, 2], "the one whose turn it is keeps it");
 }
