@@ -13,6 +13,9 @@
 - `claim`        one run acts on a job, others watch
 - `current`      the services that the tasks of a run share
 - `progress`     artifact and events while it runs
+- `gating`       the gate's judgement and the release; `gate/` is the gate itself
+- `events`, `announcing`   what Prefect's event feed is told, and when
+- `patience`     tasks that wait out what is away
 - `pace`         how often facts are counted
 - `stalling`     says what is stuck
 - `report`       table, report and picture at the end

@@ -8,13 +8,16 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import Pause
 from prefect.flow_runs import asuspend_flow_run
 
+from synthmill.jobs.documents import get_job
 from synthmill.jobs.drive import has_outcome
 from synthmill.jobs.status import Status, job_status
 from synthmill.services import Services
 from synthmill_flows.again import Beginning, beginning_of, go_on
+from synthmill_flows.announcing import announce_end, announce_start
 from synthmill_flows.claim import Claimant, claimed
 from synthmill_flows.display import attempt
-from synthmill_flows.ending import final_state
+from synthmill_flows.ending import blocked_state, final_state
+from synthmill_flows.gating import Judgement, judge
 from synthmill_flows.identity import Run
 from synthmill_flows.parameters import GenerateParameters
 from synthmill_flows.progress import artifact_progress
@@ -32,9 +35,12 @@ async def bring(services: Services, run: Run, order: GenerateParameters) -> Stat
     await stage_job(run, order)
     claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
     async with claimed(claimant, watch=artifact_progress(run.job_id).on_status):
-        if await attempt(_beginning(run), "why this run began") is Beginning.BY_A_PERSON:
+        beginning = await attempt(_beginning(run), "why this run began")
+        if beginning is Beginning.BY_A_PERSON:
             await go_on(services, run)
         await publish_job(run.tenant, run.job_id)
+        job = (await get_job(services.store, run.tenant, run.job_id)).document
+        announce_start(run, job.dataset, job.round, again=beginning is not Beginning.FIRST)
         status = await track_job(run)
         ended = await _finish(services, run, order, status)
         await _until_prefect_listens()
@@ -45,13 +51,18 @@ async def bring(services: Services, run: Run, order: GenerateParameters) -> Stat
 
 async def _finish(services: Services, run: Run, order: GenerateParameters, status: Status) -> State[None]:
     """What a job at rest still needs."""
+    judged = Judgement()
     if has_outcome(status):
         await check_job(run.tenant, run.job_id)
+        judged = await judge(services, run, status, allow_parked=order.allow_parked)
         if order.out:
             await export_job(run.tenant, run.job_id, order.out)
         await clean_up_job(run.tenant, run.job_id)
     status = await job_status(services.store, run.tenant, run.job_id)
-    await publish_report(services, run, status)
+    await publish_report(services, run, status, judged)
+    announce_end(run, status, judged)
+    if judged.blocked and judged.gate is not None:
+        return blocked_state(status, judged.gate)
     return final_state(status, allow_parked=order.allow_parked)
 
 

@@ -8,6 +8,7 @@ from prefect.states import Completed
 
 from synthmill.errors import SynthmillError
 from synthmill.jobs.status import Status
+from synthmill_schemas.gate_report import GateReport
 from synthmill_schemas.job import JobState
 
 _NEXT_STEP = "Retry, or `synthmill resume`, goes on with it"
@@ -39,6 +40,12 @@ def final_state(status: Status, *, allow_parked: bool = False) -> State[None]:
     type_ = StateType.CANCELLED if status.state is JobState.CANCELLED else StateType.FAILED
     message = f"{status.state}: {status.reason or _NEXT_STEP} ({counted(status)})"
     return State(type=type_, name=_NAMES.get(status.state, "Failed"), message=message)
+
+
+def blocked_state(status: Status, gate: GateReport) -> State[None]:
+    """The gate keeps a complete dataset from being released; `latest` stays where it was."""
+    message = f"not released: {gate.reason or 'the gate blocks it'} ({counted(status)})"
+    return State(type=StateType.FAILED, name="GateBlocked", message=message)
 
 
 def counted(status: Status) -> str:

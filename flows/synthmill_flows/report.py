@@ -14,6 +14,8 @@ from prefect.client.schemas.actions import ArtifactCreate
 from synthmill.jobs.status import Status
 from synthmill.services import Services
 from synthmill_flows.display import attempt
+from synthmill_flows.gate.show import gate_markdown, gate_rows
+from synthmill_flows.gating import Judgement
 from synthmill_flows.identity import Run
 from synthmill_flows.plot import picture, points_of
 from synthmill_flows.progress import artifact_key
@@ -22,16 +24,20 @@ from synthmill_schemas.base import JsonObject
 Row = dict[str, str | int]
 
 
-async def publish_report(services: Services, run: Run, status: Status) -> None:
-    """Funnel, report and picture are kept per dataset, so that its runs can be compared."""
+async def publish_report(services: Services, run: Run, status: Status, judged: Judgement | None = None) -> None:
+    """Funnel, report, picture and the gate's findings are kept per dataset, so that its runs can be compared."""
     told = f"job {status.job_id}: {status.state}"
     links = links_of(services, status)
     drawn = picture(await points_of(services.store, run.tenant, status))
-    for kind, type_, data in (
+    shown = [
         ("funnel", "table", json.dumps(funnel(status))),
-        ("report", "markdown", report(status, links)),
+        ("report", "markdown", report(status, links, judged)),
         ("throughput", "image", drawn),
-    ):
+    ]
+    if judged is not None and judged.gate is not None:
+        shown.append(("gate", "table", json.dumps(gate_rows(judged.gate))))
+        shown.append(("quality", "markdown", gate_markdown(judged.gate)))
+    for kind, type_, data in shown:
         made = _create(run, artifact_key(kind, status.dataset), type_, data, told)
         await attempt(made, f"the {kind}")
 
@@ -65,7 +71,7 @@ def funnel(status: Status) -> list[Row]:
     return [{"what": what, "count": count} for what, count in {**steps, **rejected}.items()]
 
 
-def report(status: Status, links: JsonObject | None = None) -> str:
+def report(status: Status, links: JsonObject | None = None, judged: Judgement | None = None) -> str:
     """Markdown: how it ended, what it took, where the records and files are."""
     lines = [
         f"# {status.dataset}: {status.accepted} of {status.requested} records",
@@ -77,12 +83,24 @@ def report(status: Status, links: JsonObject | None = None) -> str:
         f"- {status.tokens.prompt} prompt and {status.tokens.completion} completion tokens, {_cost(status)}",
         f"- {status.seconds:.1f} seconds",
     ]
+    if judged is not None:
+        lines += _judged(judged)
     if links:
         lines.append("- " + ", ".join(f"[{name}]({url})" for name, url in links.items()))
     if status.outputs:
         lines += ["", "| file | records | bytes |", "|---|---|---|"]
         lines += [f"| `{output.path}` | {output.records} | {output.size} |" for output in status.outputs]
     return "\n".join(lines)
+
+
+def _judged(judged: Judgement) -> list[str]:
+    lines = []
+    if judged.gate is not None:
+        lines.append(f"- the gate: {judged.gate.verdict.replace('_', ' ')}, {judged.gate.reason or 'nothing to say'}")
+    if judged.release is not None:
+        made = judged.release
+        lines.append(f"- version {made.version} of the dataset, {made.outcome}: {made.records} records")
+    return lines
 
 
 def _cost(status: Status) -> str:

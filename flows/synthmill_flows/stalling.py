@@ -1,4 +1,4 @@
-"""Says in Prefect what is stuck: in the run's log, and on its progress."""
+"""Says in Prefect what is stuck: in the run's log, on its progress, and as an event."""
 
 import logging
 
@@ -7,13 +7,15 @@ from prefect.logging import get_run_logger
 
 from synthmill.jobs.stall import Stall
 from synthmill.jobs.track import OnStall
+from synthmill_flows.announcing import announce_stall
+from synthmill_flows.identity import Run
 from synthmill_flows.progress import Shown
 
 _log = logging.getLogger(__name__)
 
 
-def telling_of(shown: Shown) -> OnStall:
-    """Tells each stall once; the record store has it as an event already."""
+def telling_of(run: Run, shown: Shown) -> OnStall:
+    """Tells each stall; the record store has it as an event already."""
 
     async def on_stall(stall: Stall) -> None:
         try:
@@ -21,5 +23,6 @@ def telling_of(shown: Shown) -> OnStall:
         except MissingContextError:
             _log.warning(stall.text)
         await shown.on_stall(stall)
+        announce_stall(run, stall.dataset, stall)
 
     return on_stall

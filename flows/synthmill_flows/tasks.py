@@ -5,14 +5,10 @@ their result as well, so that a retried run skips them without a look; they neve
 stand in a `transaction()`, which would roll back.
 """
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
 
 from prefect import task
-from prefect.cache_policies import INPUTS, NO_CACHE, RUN_ID
-from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task, exponential_backoff
+from prefect.cache_policies import INPUTS, RUN_ID
 
 from synthmill.jobs.check import CheckReport
 from synthmill.jobs.cleanup import delete_temporary_files
@@ -28,32 +24,10 @@ from synthmill_flows.identity import Run
 from synthmill_flows.ordering import order_of
 from synthmill_flows.pace import FlowPace
 from synthmill_flows.parameters import GenerateParameters
+from synthmill_flows.patience import patient
 from synthmill_flows.progress import all_of, artifact_progress, event_progress
 from synthmill_flows.stalling import telling_of
 from synthmill_flows.wishes import heeding
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_RETRIES = 5  # with a back-off of 2, 4, 8, 16 and 32 s: a restart of a store or broker
-
-
-async def retriable(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
-    """Whether the task's error says that the same call may succeed later."""
-    outcome: object = await state.aresult(raise_on_failure=False)
-    return bool(getattr(outcome, "retriable", False))
-
-
-def patient(step: Callable[P, R]) -> Task[P, R]:
-    """A task that waits out a store or broker that is away, and is done anew in every run."""
-    return task(
-        cache_policy=NO_CACHE,
-        persist_result=False,
-        retries=_RETRIES,
-        retry_delay_seconds=exponential_backoff(backoff_factor=2),
-        retry_jitter_factor=0.5,
-        retry_condition_fn=retriable,
-    )(step)
 
 
 @task(persist_result=True, result_serializer="json", cache_policy=INPUTS + RUN_ID)
@@ -77,9 +51,8 @@ async def track_job(run: Run) -> Status:
     open_ = services()
     shown = artifact_progress(run.job_id)
     on_status = all_of(shown.on_status, event_progress(open_.store, run.tenant, run.job_id), heeding(open_, run))
-    return await track(
-        open_, run.tenant, run.job_id, on_status, pace=_pace(open_.settings.profile), on_stall=telling_of(shown)
-    )
+    pace, on_stall = _pace(open_.settings.profile), telling_of(run, shown)
+    return await track(open_, run.tenant, run.job_id, on_status, pace=pace, on_stall=on_stall)
 
 
 def _pace(profile: Profile) -> Pace:

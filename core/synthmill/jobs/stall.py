@@ -19,6 +19,7 @@ class Stall:
     """How a job stands that does not move on."""
 
     job_id: str
+    dataset: str
     seconds: float
     queue: Queue
     depth: QueueDepth
@@ -78,6 +79,7 @@ async def look_at(services: Services, tenant: str, status: Status, seconds: floa
     limited: Where = {"job_id": status.job_id, "outcome": CallOutcome.RATE_LIMITED.value, "at": since}
     return Stall(
         job_id=status.job_id,
+        dataset=status.dataset,
         seconds=seconds,
         queue=queue,
         depth=await services.broker.depth(queue),

@@ -22,6 +22,7 @@ Order = Callable[..., JobOrder]
 def stall(**changes: object) -> Stall:
     usual: dict[str, object] = {
         "job_id": JOB,
+        "dataset": "colours",
         "seconds": 120.0,
         "queue": Queue.GENERATION,
         "depth": QueueDepth(ready=3, unsettled=2, consumers=1),
