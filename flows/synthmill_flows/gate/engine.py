@@ -4,6 +4,7 @@ SQLite and not pandas: its queries take the same memory for a hundred records as
 context lives in memory, nothing of it is kept, and nothing is sent anywhere.
 """
 
+import hashlib
 import logging
 import os
 import sqlite3
@@ -21,6 +22,7 @@ from synthmill_flows.gate.checks import TABLE, Check
 from synthmill_flows.gate.layout import RECORD_ID
 from synthmill_flows.gate.page import self_contained
 from synthmill_flows.gate.staging import Staged
+from synthmill_schemas.ids import canonical_json
 
 EXAMPLES = 5
 _ONE_AT_A_TIME = threading.Lock()
@@ -41,10 +43,12 @@ def evaluate(staged: Staged, title: str, checks: list[Check]) -> Evaluated:
     with _ONE_AT_A_TIME, _imported() as gx:
         context = gx.get_context(mode="ephemeral")
         context.variables.progress_bars = {"globally": False}
-        validated = _checkpoint(gx, context, staged, title, checks).run()
+        # Of two expectations of one type and the same parameters a suite keeps one.
+        asked = {_asked(check): check for check in checks}
+        validated = _checkpoint(gx, context, staged, title, list(asked.values())).run()
         result = next(iter(validated.run_results.values()))
-        by_name = {found.expectation_config.meta["check"]: found for found in result.results}
-        results = [by_name[check.name].to_json_dict() for check in checks]
+        answers = {found.expectation_config.meta["asked"]: found for found in result.results}
+        results = [answers[_asked(check)].to_json_dict() for check in checks]
         return Evaluated(results, _page(result), f"great_expectations {gx.__version__}")
 
 
@@ -70,7 +74,7 @@ def _checkpoint(gx: Any, context: Any, staged: Staged, title: str, checks: list[
     suite = gx.ExpectationSuite(name=title)
     for check in checks:
         described = {"description": check.expects} if check.type == "unexpected_rows_expectation" else {}
-        meta = {"check": check.name, "severity": check.severity.value, "origin": check.origin}
+        meta = {"name": check.name, "severity": check.severity.value, "asked": _asked(check)}
         implementation: Any = get_expectation_impl(check.type)
         suite.add_expectation(implementation(**check.parameters, **described, meta=meta))
     validation = gx.ValidationDefinition(name=title, data=batch, suite=context.suites.add(suite))
@@ -83,6 +87,10 @@ def _checkpoint(gx: Any, context: Any, staged: Staged, title: str, checks: list[
             "unexpected_index_column_names": [RECORD_ID],
         },
     )
+
+
+def _asked(check: Check) -> str:
+    return hashlib.sha256(canonical_json([check.type, check.parameters]).encode()).hexdigest()[:16]
 
 
 def _page(result: Any) -> str:  # noqa: ANN401
