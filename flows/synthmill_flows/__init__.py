@@ -2,6 +2,12 @@
 
 # Layout
 - `generate`     the flow `generate_dataset`
+- `refresh`      the flow `refresh_dataset`: a recurring run, new and changed seeds only
+- `quote`        the flow `quote_recipe`: what a dataset would take
+- `replay`       the flow `replay_rejects`: another round for slots that were given up
+- `importing`    the flow `import_sources`: the files of a place as sources
+- `sweeping`     the flow `sweep`: repairs and deletes
+- `standing`     what every flow does whose run stands for a job
 - `parameters`   what a run is given
 - `bringing`     its steps in their order
 - `tasks`        the steps, each a few lines over `synthmill.jobs`

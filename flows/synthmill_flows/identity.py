@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from pydantic import TypeAdapter
+
 from synthmill.settings import Settings
-from synthmill_flows.parameters import GenerateParameters
+from synthmill_flows.parameters import GenerateParameters, QuoteParameters, RefreshParameters, ReplayParameters
+
+_ORDERS: TypeAdapter[GenerateParameters | RefreshParameters | QuoteParameters | ReplayParameters] = TypeAdapter(
+    GenerateParameters | RefreshParameters | QuoteParameters | ReplayParameters
+)
+"""The parameters of every flow that stands for a job, as an object or, in a hook, as plain data."""
 
 
 class HasId(Protocol):
@@ -28,7 +35,6 @@ class Run:
 
 def run_of(flow_run: HasId, parameters: Mapping[str, object], settings: Settings) -> Run:
     """The job is the parameters' `job_id`, else it has the run's own id; the tenant likewise, else the settings'."""
-    given = parameters.get("order") or {}
-    order = given if isinstance(given, GenerateParameters) else GenerateParameters.model_validate(given)
+    order = _ORDERS.validate_python(parameters.get("order") or {})
     run_id = str(flow_run.id)
     return Run(run_id, order.tenant or settings.tenant, order.job_id or run_id)

@@ -21,6 +21,7 @@ from synthmill_schemas.gate_report import GatePage, GateReport
 from synthmill_schemas.generation import GenerationRequest
 from synthmill_schemas.job import JobDocument, JobMessage
 from synthmill_schemas.ledger import CallDocument, ClaimDocument, RejectDocument
+from synthmill_schemas.quote import QuoteReport
 from synthmill_schemas.recipe import Recipe
 from synthmill_schemas.seed import SeedDocument
 from synthmill_schemas.slot import Record, SlotDocument
@@ -45,6 +46,7 @@ CONTRACTS: dict[str, TypeAdapter[object]] = {
     "export_document": TypeAdapter(ExportDocument),
     "dataset": TypeAdapter(DatasetDocument),
     "version": TypeAdapter(VersionDocument),
+    "quote": TypeAdapter(QuoteReport),
     "gate_report": TypeAdapter(GateReport),
     "gate_page": TypeAdapter(GatePage),
     "input_line": TypeAdapter(InputLine),

@@ -22,7 +22,7 @@ Write = Callable[[Mapping[str, JsonValue]], JsonValue]
 async def consumed(services: Services, write: Write = str) -> list[str | None]:
     """Accepts the slots of all requests in the queue and moves their jobs on; the seed of each slot."""
     requests = [GenerationRequest.model_validate_json(body) for body in await _bodies(services)]
-    slots = [slot for request in requests for slot in _slots(request, write)]
+    slots = [slot for request in requests for slot in slots_of(request, write)]
     await put_slots(services, *slots)
     for job_id in dict.fromkeys(request.job_id for request in requests):
         tenant = services.settings.tenant
@@ -30,7 +30,8 @@ async def consumed(services: Services, write: Write = str) -> list[str | None]:
     return [slot.seed_id for slot in slots]
 
 
-def _slots(request: GenerationRequest, write: Write) -> list[SlotDocument]:
+def slots_of(request: GenerationRequest, write: Write = str) -> list[SlotDocument]:
+    """The request's slots, accepted."""
     made = [name for name in request.output if name in {column.name for column in request.columns}]
     found = []
     for slot in request.slots:

@@ -20,7 +20,7 @@ from synthmill_schemas.ids import record_id
 from synthmill_schemas.job import JobDocument, JobState
 from synthmill_schemas.slot import RejectClass, SlotDocument, SlotState
 
-By = Literal["cli", "api"]
+By = Literal["cli", "api", "flow"]
 
 _STOPPED = frozenset({JobState.CANCELLED, JobState.PAUSED})
 _ROUNDS_APART = 2  # the round of the marks, and the one in which the slots are tried

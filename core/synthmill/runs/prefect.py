@@ -14,6 +14,9 @@ from synthmill.settings import PrefectSettings
 
 FLOW = "generate-dataset"
 
+JOB_FLOWS = (FLOW, "refresh-dataset", "quote-recipe", "replay-rejects")
+"""Flows whose runs stand for a job, named by their parameter `order`."""
+
 _MOST_RUNS = 200  # Prefect's own limit of a page
 
 
@@ -94,7 +97,7 @@ class PrefectRest:
     async def runs(self, states: Sequence[RunState]) -> list[FlowRun]:
         """The newest runs in one of these states."""
         body = {
-            "flows": {"name": {"any_": [FLOW]}},
+            "flows": {"name": {"any_": list(JOB_FLOWS)}},
             "deployments": {"name": {"any_": [self._deployment.partition("/")[2]]}},
             "flow_runs": {"state": {"type": {"any_": list(states)}}},
             "sort": "EXPECTED_START_TIME_DESC",
