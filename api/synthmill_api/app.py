@@ -13,6 +13,7 @@ from synthmill.settings import Settings
 from synthmill_api.auth.keys import KeyRing
 from synthmill_api.auth.secret import installation_secret
 from synthmill_api.config import ApiConfig
+from synthmill_api.datasets.endpoints import router as datasets
 from synthmill_api.dead_letters.endpoints import router as dead_letters
 from synthmill_api.dependencies import Runtime
 from synthmill_api.exports.endpoints import router as exports
@@ -26,7 +27,7 @@ from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
 from synthmill_api.sources.endpoints import router as sources
 
-_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, jobs, results, exports, dead_letters)
+_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, datasets, jobs, results, exports, dead_letters)
 
 
 def create_app(settings: Settings, config: ApiConfig) -> FastAPI:

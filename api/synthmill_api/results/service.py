@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synthmill.jobs.export.stream import records_of
-from synthmill.ports.records import Collection, Condition, Document, Page, Place, Query
+from synthmill.ports.records import Collection, Condition, Document, Page, Place, Query, Where
 from synthmill.recipes import recompile
 from synthmill.services import Services
 from synthmill_api.errors import Code, Refused
@@ -44,10 +44,13 @@ class Story:
     rejects: Sequence[Document]
 
 
-async def search(services: Services, job: JobDocument, wanted: Search) -> Found:
-    """Records that match; in the order of their slots unless sorted by a field."""
+async def search(services: Services, job: JobDocument, wanted: Search, *, within: Where | None = None) -> Found:
+    """Records that match; in the order of their slots unless sorted by a field.
+
+    Of the job, or `within` those of its dataset that meet this condition.
+    """
     fields = Fields(recompile(job.recipe).record_schema)
-    where: dict[str, Condition] = {"job_id": job.job_id, **fields.where(wanted.filters)}
+    where: dict[str, Condition] = {**(within or {"job_id": job.job_id}), **fields.where(wanted.filters)}
     paths = {name: fields.path(name) for name in wanted.facets}
     if paths and wanted.text is not None:
         raise Refused(Code.INVALID_REQUEST, "facets count by filters, not by words: leave q out to have them")

@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "sweep": Entry("sweep", "repair what is stuck, delete what nobody needs"),
     },
     "Look up": {
+        "datasets": Entry("datasets", "released datasets and versions: list, show, records"),
         "schema": Entry("schema", "the JSON Schema of recipes, for editors"),
         "settings": Entry("settings", "all settings, their values and variables"),
         "keys": Entry("keys", "make, list and revoke keys of the REST API"),

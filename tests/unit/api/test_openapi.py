@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from synthmill.jobs.release import release
 from synthmill.ports.broker import Message, Queue
 from synthmill.settings import Settings
 from synthmill_api.app import create_app
@@ -15,13 +16,16 @@ from synthmill_api.auth.scopes import Scope
 from synthmill_api.config import ApiConfig
 from synthmill_api.recipes.endpoints import EXAMPLE
 from tests.support.api import Api, problem
-from tests.support.jobs import accepted, recipe, store_slots
+from tests.support.jobs import TENANT, accepted, recipe, store_slots
+from tests.support.made import made_job, poems
 from tests.support.uploads import worked
 
 DOCUMENT: dict[str, Any] = create_app(Settings(home=Path("unused")), ApiConfig()).openapi()
 OPEN = {"/healthz", "/readyz"}
 CREATES = {"upload_source", "store_recipe", "create_job", "validate_recipe"}
 """Routes that name nobody's things in their path."""
+
+THINGS = ("source_id", "job_id", "record_id", "export_id", "letter_id", "dataset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,10 @@ async def things_of(api: Api, owner: httpx.AsyncClient) -> dict[str, str]:
     export = (await owner.post(f"/v1/jobs/{job}/exports", json={})).json()["id"]
     await api.services.broker.publish(Queue.JOBS, [Message("stray", b"{ not JSON")])
     await worked(api.services)
+    await made_job(api.services, poems(1), job_id="released")
+    await release(api.services, TENANT, "released")
     ids = {
+        "dataset": "colours",
         "source_id": source,
         "job_id": job,
         "record_id": f"{job}-0",
@@ -112,7 +119,7 @@ async def test_a_key_without_the_routes_scope_gets_nowhere(api: Api, client: htt
 
 @each_route
 async def test_without_a_key_nothing_is_told(api: Api, route: Route) -> None:
-    things = dict.fromkeys(("source_id", "name", "version", "job_id", "record_id", "export_id", "letter_id"), "x")
+    things = dict.fromkeys((*THINGS, "name", "version"), "x")
     async with api.anonymous() as anyone:
         problem(await anyone.send(sent(anyone, route, things)), 401, "unauthenticated")
 

@@ -1,0 +1,1 @@
+"""Datasets: what was released, by version."""
