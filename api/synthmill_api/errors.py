@@ -164,6 +164,14 @@ _CODES: tuple[tuple[type[SynthmillError], Code], ...] = (
 )
 
 
+_AWAY = {
+    Code.BROKER_UNAVAILABLE: "the broker, which carries jobs to the workers, cannot be reached or did not confirm",
+    Code.STORE_UNAVAILABLE: "the record store, which holds jobs and records, cannot be reached or is too busy",
+    Code.OBJECT_STORE_UNAVAILABLE: "the object store, which holds uploaded files and exports, cannot be reached",
+}
+"""What a client is told of a part that is away. Its address and the library's words are for the log alone."""
+
+
 def refusal_of(error: SynthmillError) -> Refused:
     """What a client is told about one of our errors."""
     if isinstance(error, RecipeInvalid):
@@ -171,7 +179,9 @@ def refusal_of(error: SynthmillError) -> Refused:
         return Refused(Code.RECIPE_INVALID, f"{error.source} has {len(faults)} faults", faults)
     for class_, code in _CODES:
         if isinstance(error, class_):
-            return Refused(code, str(error))
+            if code in _AWAY:
+                _log.warning("an answer became 503 %s: %s", code, error)
+            return Refused(code, _AWAY.get(code, str(error)))
     if error.retriable:
         return Refused(Code.UNAVAILABLE, str(error))
     _log.error("an answer became 500: %s", error, exc_info=error)
