@@ -163,7 +163,9 @@ def test_the_command_lists_shows_replays_and_drops(
     asyncio.run(strays("one", "two"))
     assert main(["dead-letters", "list", "--queue", "jobs"]) == 0
     listed = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in listed[1:]] == ["dead-jobs-one", "dead-jobs-two"]
+    assert listed[0].split() == ["id", "at", "queue", "class", "job", "starts", "state", "reason"]
+    rows = [line.split() for line in listed if line.startswith("dead-jobs-")]
+    assert [(row[0], row[3]) for row in rows] == [("dead-jobs-one", "jobs"), ("dead-jobs-two", "jobs")]
     assert main(["dead-letters", "show", "dead-jobs-one"]) == 0
     assert '"version": 9' in capsys.readouterr().out
     assert main(["dead-letters", "drop", "dead-jobs-one"]) == 0

@@ -167,14 +167,13 @@ def _with_services(work: Callable[[Services], Awaitable[T]]) -> T:
 
 def _table(letters: Sequence[DeadLetterDocument]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="quiet")
-    for title in ("id", "at", "job", "starts", "state", "reason"):
+    for title in ("id", "at", "queue", "class", "job", "starts", "state", "reason"):
         table.add_column(title, overflow="fold")
     for letter in letters:
         moment = letter.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         starts = "" if letter.starts is None else str(letter.starts)
-        table.add_row(
-            letter.report_id, moment, letter.job_id or "", starts, letter.state, " ".join(letter.reason.split())
-        )
+        class_, reason = letter.reject_class or "", " ".join(letter.reason.split())
+        table.add_row(letter.report_id, moment, letter.queue, class_, letter.job_id or "", starts, letter.state, reason)
     return table
 
 
