@@ -127,12 +127,28 @@ async def test_a_second_put_replaces_the_first(objects: ObjectStore) -> None:
     assert await keys(objects) == ["a"]
 
 
+async def test_a_copy_is_an_object_of_its_own(objects: ObjectStore) -> None:
+    content = bytes(range(256)) * 50_000  # more than is sent at once
+    await objects.put("sources/one", stream(content))
+    await objects.put("jobs/1/input", stream(b"what a copy replaces"))
+    copied = await objects.copy("sources/one", "jobs/1/input")
+    assert (copied.key, copied.size) == ("jobs/1/input", len(content))
+    await objects.put("sources/one", stream(b"other"))
+    await objects.delete_prefix("sources")
+    async with objects.open("jobs/1/input") as file:
+        assert file.read() == content
+    assert await keys(objects) == ["jobs/1/input"]
+
+
 @pytest.mark.parametrize("key", ["nothing", "folder", "folder/file/deeper"])
 async def test_what_is_not_there_is_missing(objects: ObjectStore, key: str) -> None:
     await objects.put("folder/file", stream(b"x"))
     with pytest.raises(ObjectMissing):
         async with objects.open(key):
             pass
+    with pytest.raises(ObjectMissing):
+        await objects.copy(key, "copy")
+    assert await keys(objects) == ["folder/file"]
 
 
 @pytest.mark.parametrize("key", BAD_KEYS, ids=range(len(BAD_KEYS)))
@@ -144,6 +160,10 @@ async def test_a_bad_key_is_refused_everywhere(objects: ObjectStore, key: str) -
             pass
     with pytest.raises(BadKey):
         await objects.presign(key, 60)
+    with pytest.raises(BadKey):
+        await objects.copy(key, "copy")
+    with pytest.raises(BadKey):
+        await objects.copy("nothing", key)
     assert await keys(objects) == []
 
 

@@ -64,4 +64,4 @@ def source_file(services: Services, source: SourceDocument) -> InputFile:
             text = f"the file of source {source.source_id} ({source.name}) was deleted after its retention"
             raise ObjectMissing(text) from error
 
-    return InputFile(source.name, read, source.sha256)
+    return InputFile(source.name, read, source.sha256, source.object_key)

@@ -25,6 +25,8 @@ from synthmill.ports.objects import StoredObject
 LIST_AT_A_TIME = 500
 """Entries that one trip to a thread lists."""
 
+_COPY_BYTES = 1 << 20
+
 MOVE_TRIES = 100
 """A prefix deleted at the same moment can take the new file's folder away; so often in a row it cannot."""
 
@@ -52,6 +54,23 @@ class DirectoryObjectStore:
             return StoredObject(key, size, _moment(modified), digest)
         finally:
             await asyncio.to_thread(_discard, file, partial)
+
+    async def copy(self, source: str, key: str) -> StoredObject:
+        """See the port."""
+        checked_key(source)
+        target = self._files / checked_key(key)
+        partial = self._partial / uuid.uuid4().hex
+        async with self.open(source) as original:
+            with _errors_told(key):
+                file = await asyncio.to_thread(_create, partial)
+            try:
+                with _errors_told(key):
+                    await asyncio.to_thread(_copy_all, original, file)
+                    await asyncio.to_thread(_publish, file, partial, target, self._files)
+                    status = await asyncio.to_thread(os.fstat, file.fileno())
+                return StoredObject(key, status.st_size, _moment(status.st_mtime))
+            finally:
+                await asyncio.to_thread(_discard, file, partial)
 
     @asynccontextmanager
     async def open(self, key: str) -> AsyncIterator[BinaryIO]:
@@ -111,15 +130,24 @@ async def _write_all(file: BinaryIO, chunks: AsyncIterator[bytes], key: str) -> 
 
     def add(chunk: bytes) -> None:
         digest.update(chunk)
-        rest = memoryview(chunk)
-        while rest:  # a disk that fills up takes a part, and says so at the next try only
-            rest = rest[file.write(rest) :]
+        _write(file, chunk)
 
     async for chunk in chunks:
         with _errors_told(key):
             await asyncio.to_thread(add, chunk)
         size += len(chunk)
     return size, digest.hexdigest()
+
+
+def _copy_all(source: BinaryIO, target: BinaryIO) -> None:
+    while block := source.read(_COPY_BYTES):
+        _write(target, block)
+
+
+def _write(file: BinaryIO, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:  # a disk that fills up takes a part, and says so at the next try only
+        rest = rest[file.write(rest) :]
 
 
 def _create(path: Path) -> BinaryIO:

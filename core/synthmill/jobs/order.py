@@ -23,11 +23,14 @@ class InputFile:
     """A source to be staged: its lasting name and its bytes, which can be read again from the start.
 
     With `sha256` the bytes are checked against it, and lie where no other content for the same job can replace them.
+    `stored_at`: where they lie in the object store already, which then copies them by itself; the worker that reads the
+    copy checks it.
     """
 
     name: str
     read: ByteStream
     sha256: str | None = None
+    stored_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

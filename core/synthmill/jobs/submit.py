@@ -4,13 +4,14 @@ API, flow and command line call this; whoever finds a step done goes on with the
 """
 
 from synthmill import tracing
-from synthmill.errors import UserError, VersionConflict
+from synthmill.errors import ObjectMissing, UserError, VersionConflict
 from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job, trace_of
 from synthmill.jobs.events import Service, say
 from synthmill.jobs.files import input_prefix
 from synthmill.jobs.order import InputFile, JobOrder
 from synthmill.jobs.tenants import tenant_note
 from synthmill.ports.broker import Message, Queue
+from synthmill.ports.objects import StoredObject
 from synthmill.ports.records import Write, WriteMode
 from synthmill.runs.wishes import Wish, wanted
 from synthmill.services import Services
@@ -92,11 +93,22 @@ async def _mark_published(services: Services, job: VersionedJob, by: Service) ->
 async def _put(services: Services, order: JobOrder, number: int, file: InputFile) -> Source:
     content = "" if file.sha256 is None else f"-{file.sha256}"
     object_key = f"{input_prefix(order.tenant, order.job_id)}{number}{content}"
-    stored = await services.objects.put(object_key, file.read(), sha256=file.sha256)
-    if stored.sha256 is None:
+    if file.stored_at is None:
+        stored = await services.objects.put(object_key, file.read(), sha256=file.sha256)
+    else:
+        stored = await _copied(services, file.stored_at, object_key, file.name)
+    sha256 = stored.sha256 or file.sha256
+    if sha256 is None:
         raise UserError(f"the object store gave no checksum for {file.name}")
     key = _unique_name(order, number)
-    return Source(key=key, object_key=object_key, sha256=stored.sha256, size=stored.size)
+    return Source(key=key, object_key=object_key, sha256=sha256, size=stored.size)
+
+
+async def _copied(services: Services, source: str, object_key: str, name: str) -> StoredObject:
+    try:
+        return await services.objects.copy(source, object_key)
+    except ObjectMissing as error:
+        raise ObjectMissing(f"the file of {name} was deleted after its retention: upload it again") from error
 
 
 def _unique_name(order: JobOrder, number: int) -> str:

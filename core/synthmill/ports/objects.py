@@ -26,6 +26,13 @@ class ObjectStore(Protocol):
         A stream that breaks, or whose checksum is not the given one (`ChecksumMismatch`), leaves nothing behind.
         """
 
+    async def copy(self, source: str, key: str) -> StoredObject:
+        """Stores what lies under `source` under `key` as well, without its bytes passing through here.
+
+        Nothing is visible before all of it is there. The answer has no checksum; `ObjectMissing` when there is no
+        source.
+        """
+
     def open(self, key: str) -> AbstractAsyncContextManager[BinaryIO]:
         """A seekable binary file for reading; `ObjectMissing` when there is none."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthmill.embedded import EmbeddedServices
-from synthmill.errors import InputUnusable, UserError
+from synthmill.errors import InputUnusable, ObjectMissing, UserError
 from synthmill.jobs.documents import change_job, get_job
 from synthmill.jobs.order import InputFile, JobOrder, input_file
 from synthmill.jobs.submit import publish, stage, submit
@@ -95,6 +95,34 @@ async def test_an_input_that_breaks_off_leaves_no_job_behind(services: EmbeddedS
     assert [item async for item in services.objects.list("tmp/")] == []
     with pytest.raises(UserError, match="no job"):
         await get_job(services.store, TENANT, "job-1")
+
+
+async def test_an_input_that_is_stored_already_is_copied_where_it_lies(
+    services: EmbeddedServices, order: Order
+) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"a\n1\n"
+
+    async def not_to_be_read() -> AsyncIterator[bytes]:
+        raise AssertionError("its bytes pass through the submitter")
+        yield b""
+
+    stored = await services.objects.put("tmp/sources/one/data", content())
+    file = InputFile("x.csv", not_to_be_read, stored.sha256, stored.key)
+    job = await submit(services, JobOrder(TENANT, "job-1", order().recipe, [file]))
+    (source,) = job.sources
+    assert (source.sha256, source.size) == (stored.sha256, stored.size)
+    async with services.objects.open(source.object_key) as copy:
+        assert copy.read() == b"a\n1\n"
+
+
+async def test_a_stored_input_that_was_swept_is_named(services: EmbeddedServices, order: Order) -> None:
+    async def nothing() -> AsyncIterator[bytes]:
+        yield b""
+
+    file = InputFile("x.csv", nothing, "0" * 64, "tmp/sources/gone/data")
+    with pytest.raises(ObjectMissing, match=r"the file of x.csv was deleted after its retention"):
+        await submit(services, JobOrder(TENANT, "job-1", order().recipe, [file]))
 
 
 def test_directories_missing_and_empty_files_are_refused_with_what_to_do(tmp_path: Path) -> None:
