@@ -17,6 +17,7 @@ from synthmill_api.datasets.endpoints import router as datasets
 from synthmill_api.dead_letters.endpoints import router as dead_letters
 from synthmill_api.dependencies import Runtime
 from synthmill_api.exports.endpoints import router as exports
+from synthmill_api.gate.endpoints import router as gate
 from synthmill_api.handlers import add_handlers
 from synthmill_api.health.endpoints import router as health
 from synthmill_api.jobs.endpoints import router as jobs
@@ -27,7 +28,7 @@ from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
 from synthmill_api.sources.endpoints import router as sources
 
-_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, datasets, jobs, results, exports, dead_letters)
+_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, datasets, jobs, results, exports, gate, dead_letters)
 
 
 def create_app(settings: Settings, config: ApiConfig) -> FastAPI:

@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Follow and mend": {
         "status": Entry("status", "one job in numbers, or all jobs"),
         "logs": Entry("logs", "what happened to a job, in order"),
+        "gate": Entry("gate", "what the release gate found in a job's records"),
         "export": Entry("export", "one file of a job's records, in any format"),
         "resume": Entry("resume", "go on with a job that stopped; nothing is paid twice"),
         "pause": Entry("pause", "let a job rest; resume goes on with it"),

@@ -16,6 +16,7 @@ from synthmill_api.auth.scopes import Scope
 from synthmill_api.config import ApiConfig
 from synthmill_api.recipes.endpoints import EXAMPLE
 from tests.support.api import Api, problem
+from tests.support.gate_reports import stored_report
 from tests.support.jobs import TENANT, accepted, recipe, store_slots
 from tests.support.made import made_job, poems
 from tests.support.uploads import worked
@@ -62,6 +63,7 @@ async def things_of(api: Api, owner: httpx.AsyncClient) -> dict[str, str]:
     job = (await owner.post("/v1/jobs", json=body)).json()["id"]
     await worked(api.services)
     await store_slots(api.services, accepted(job, 0))
+    await stored_report(api.services.store, job, "passed")
     export = (await owner.post(f"/v1/jobs/{job}/exports", json={})).json()["id"]
     await api.services.broker.publish(Queue.JOBS, [Message("stray", b"{ not JSON")])
     await worked(api.services)

@@ -1,0 +1,1 @@
+"""Gate reports: what the release gate found in a job's records."""
