@@ -11,6 +11,7 @@ from synthmill.jobs.documents import find_job, get_job
 from synthmill.jobs.order import JobOrder
 from synthmill.jobs.refresh import require_refreshable
 from synthmill.jobs.release import Release, ReleaseOutcome
+from synthmill.jobs.rereading import read_before
 from synthmill.jobs.submit import stage
 from synthmill.services import Services
 from synthmill_flows.bringing import bring
@@ -22,6 +23,12 @@ from synthmill_flows.ordering import named_recipe
 from synthmill_flows.parameters import GenerateParameters, RefreshParameters
 from synthmill_flows.standing import standing_for_a_job
 
+UNCHANGED = "unchanged"
+"""Instead of a job's state: no job was staged."""
+
+NOTHING_NEW = "NothingNew"
+"""How the state of a run is called that had nothing to pay for."""
+
 
 def run_name() -> str:
     """How a run is listed: by its recipe."""
@@ -32,13 +39,15 @@ def run_name() -> str:
 
 @task(persist_result=True, result_serializer="json", cache_policy=INPUTS + RUN_ID)
 async def stage_refresh(run: Run, order: RefreshParameters) -> str:
-    """Reads the place and stages a job over what is there, unless the job exists; its state."""
+    """Reads the place and stages a job over what is there, unless the job exists; its state, or `UNCHANGED`."""
     found = await find_job(services().store, run.tenant, run.job_id)
     if found is not None:
         return found.document.state.value
     recipe = await named_recipe(services(), run.tenant, order.recipe)
     require_refreshable(recipe)
     files = await files_at(services(), run.tenant, order.place, order.location)
+    if await read_before(services().store, run.tenant, recipe, files) is not None:
+        return UNCHANGED
     staged = JobOrder(run.tenant, run.job_id, recipe, files, refresh=True, flow_run_id=run.flow_run_id)
     return (await stage(services(), staged)).state.value
 
@@ -60,7 +69,8 @@ async def refresh_dataset(order: RefreshParameters) -> State[None]:
     """
 
     async def work(services: Services, run: Run) -> State[None]:
-        await stage_refresh(run, order)
+        if await stage_refresh(run, order) == UNCHANGED:
+            return Completed(message="nothing new: the last refresh read these very files", name=NOTHING_NEW)
         follow = GenerateParameters(job_id=run.job_id, tenant=run.tenant, allow_parked=order.allow_parked)
         ended = await bring(services, run, follow)
         if not ended.is_completed():
@@ -75,6 +85,6 @@ async def refresh_dataset(order: RefreshParameters) -> State[None]:
 def _ended(done: Release, reason: str | None) -> State[None]:
     """Completed, and what there is to read now; `reason` is what the job says when it had nothing to make."""
     if done.outcome is ReleaseOutcome.NOTHING_NEW:
-        return Completed(message=reason or f"nothing new for {done.dataset}", name="NothingNew")
+        return Completed(message=reason or f"nothing new for {done.dataset}", name=NOTHING_NEW)
     counts = f"{done.records} records, {done.added} added, {done.ended} ended"
     return Completed(message=f"{done.dataset} version {done.version}: {counts}")

@@ -134,6 +134,25 @@ async def test_a_place_without_files_fails_the_run_and_ends_no_record(
     assert "there is no file at folder" in (state.message or "")
 
 
+async def test_an_upload_that_was_read_before_need_not_be_there_any_more(
+    services: EmbeddedServices, folder: Path, tmp_path: Path
+) -> None:
+    recipe = written(tmp_path, recipe_data(key="sku"))
+    order = RefreshParameters(recipe=str(recipe), place=LocationKind.UPLOAD, location="products.csv")
+    put(folder, "a,lamp", "b,chair")
+    await imported(ImportParameters(place=ImportPlace.FOLDER, location=str(folder)))
+    async with milling(services) as mill:
+        first = await refresh_dataset(order, return_state=True)
+        assert (first.message, mill.take()) == ("products version 1: 2 records, 2 added, 0 ended", 2)
+        await services.objects.delete_prefix("tmp/sources/")  # as a sweep does after a day
+        again = await refresh_dataset(order, return_state=True)
+        assert (again.is_completed(), again.name, mill.take()) == (True, "NothingNew", 0)
+        put(folder, "a,lamp", "b,chair", "c,desk")
+        await imported(ImportParameters(place=ImportPlace.FOLDER, location=str(folder)))
+        second = await refresh_dataset(order, return_state=True)
+        assert (second.message, mill.take()) == ("products version 2: 3 records, 1 added, 0 ended", 1)
+
+
 async def test_a_quote_tells_what_the_whole_would_take_and_adds_no_record(
     services: EmbeddedServices, folder: Path, tmp_path: Path
 ) -> None:

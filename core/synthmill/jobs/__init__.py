@@ -18,6 +18,9 @@
 - `files`      where temporary files lie
 - `release/`   make a finished job's records a version of its dataset
 - `refresh`    records of new and changed seeds only
+- `rereading`  whether a recurring run would read what the last one read
+- `replay`     another round for slots that were given up
+- `quote`      what a whole dataset would take, by a few of its slots
 - `seed_index` a set of seed ids, on disk when it is large
 - `cleanup`    delete a job's temporary files (law 5)
 - `sweep`      delete what nothing live refers to
