@@ -5,7 +5,7 @@ import asyncio
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
-from prefect.exceptions import Pause
+from prefect.exceptions import Abort, Pause
 from prefect.flow_runs import asuspend_flow_run
 
 from synthmill.jobs.documents import get_job
@@ -14,7 +14,7 @@ from synthmill.jobs.status import Status, job_status
 from synthmill.services import Services
 from synthmill_flows.again import Beginning, beginning_of, go_on
 from synthmill_flows.announcing import announce_end, announce_start
-from synthmill_flows.claim import Claimant, claimed
+from synthmill_flows.claim import Claimant, ClaimLost, claimed
 from synthmill_flows.display import attempt
 from synthmill_flows.ending import blocked_state, final_state
 from synthmill_flows.gating import Judgement, judge
@@ -32,6 +32,13 @@ _HEALTH_SECONDS = 2.0
 
 async def bring(services: Services, run: Run, order: GenerateParameters) -> State[None]:
     """Does what is left to do for the run's job, and answers the run's last state."""
+    try:
+        return await _bring(services, run, order)
+    except ClaimLost as lost:
+        raise Abort(str(lost)) from lost  # leaves the run's state to the process that has it now
+
+
+async def _bring(services: Services, run: Run, order: GenerateParameters) -> State[None]:
     await stage_job(run, order)
     claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
     async with claimed(claimant, watch=artifact_progress(run.job_id).on_status):

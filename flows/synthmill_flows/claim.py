@@ -74,8 +74,8 @@ class Claimant:
 
     def _taken(self, job: JobDocument) -> Mapping[str, object] | None:
         held = job.flow
-        if held is not None and not self._ours(held) and held.expires_at > now() and not holder_is_dead(held.owner):
-            return None
+        if held is not None and not self._here(held) and held.expires_at > now() and not holder_is_dead(held.owner):
+            return None  # perhaps another process of this very run, which Prefect began twice
         seconds = self.services.settings.job.flow_lease_seconds
         lease = Lease(owner=owner_of(self.flow_run_id), expires_at=now() + timedelta(seconds=seconds))
         return {"flow_run_id": self.flow_run_id, "flow": lease.model_dump(mode="json")}
@@ -85,10 +85,6 @@ class Claimant:
 
     def _here(self, held: Lease | None) -> bool:
         return held is not None and held.owner == owner_of(self.flow_run_id)
-
-    def _ours(self, held: Lease | None) -> bool:
-        # The run's id alone decides: Prefect may retry the same run in another process.
-        return held is not None and held.owner.partition("@")[0] == self.flow_run_id
 
 
 @asynccontextmanager

@@ -25,6 +25,9 @@ MOST_CONTINUATIONS = 3
 _LOOKED_AT = (RunState.PENDING, RunState.RUNNING, RunState.CANCELLING, RunState.CANCELLED, RunState.CRASHED)
 _OLD = timedelta(days=1)
 
+_TOLD_TWICE_SECONDS = 10.0
+"""A Prefect worker says that a run crashed, runs its hooks, and says it again: going on before that begins it twice."""
+
 Outcome = Literal["left", "continued", "cancelled", "given_up"]
 
 logger = logging.getLogger(__name__)
@@ -51,9 +54,9 @@ async def look_after(services: Services, prefect: PrefectRest, run: FlowRun) -> 
     match run.state:
         case RunState.CANCELLING | RunState.CANCELLED:
             return await _pass_on_cancel(services, job)
-        case RunState.CRASHED:
+        case RunState.CRASHED if _for(run, min(_TOLD_TWICE_SECONDS, services.settings.job.flow_lease_seconds)):
             return await _continue(services, prefect, found)
-        case _ if _is_lost(services, job, run):
+        case RunState.RUNNING | RunState.PENDING if _is_lost(services, job, run):
             await prefect.set_state(run.id, RunState.CRASHED, "the process of this run is gone")
             return await _continue(services, prefect, found)
     return "left"
@@ -61,9 +64,12 @@ async def look_after(services: Services, prefect: PrefectRest, run: FlowRun) -> 
 
 def _is_lost(services: Services, job: JobDocument, run: FlowRun) -> bool:
     """Nobody holds the job, for longer than a process that lives leaves it free."""
-    seconds = services.settings.job.flow_lease_seconds
     held = job.flow is not None and job.flow.expires_at > now()
-    return not held and run.since < now() - timedelta(seconds=seconds)
+    return not held and _for(run, services.settings.job.flow_lease_seconds)
+
+
+def _for(run: FlowRun, seconds: float) -> bool:
+    return run.since < now() - timedelta(seconds=seconds)
 
 
 async def _pass_on_cancel(services: Services, job: JobDocument) -> Outcome:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from synthmill.embedded import EmbeddedServices
 from synthmill.jobs.documents import change_job, get_job
 from synthmill.jobs.status import Status
-from synthmill_flows.claim import Claimant, Turn, claimed, holder_is_dead, owner_of
+from synthmill.settings import JobSettings
+from synthmill_flows.claim import Claimant, ClaimLost, Turn, claimed, holder_is_dead, owner_of
 from synthmill_schemas.base import now
 from synthmill_schemas.job import JobDocument, Lease
 from tests.support.jobs import TENANT
@@ -87,9 +89,30 @@ async def test_a_killed_process_of_this_machine_holds_nothing(services: Embedded
     assert await run("run-2").take() is Turn.OURS
 
 
-async def test_the_same_run_in_another_process_goes_on(services: EmbeddedServices, run: Runs) -> None:
+async def test_a_run_that_prefect_began_twice_acts_once(services: EmbeddedServices, run: Runs) -> None:
     await held_by(services, "run-1@elsewhere/1/1", seconds=60)
+    assert await run("run-1").take() is Turn.ANOTHERS
+    await held_by(services, "run-1@elsewhere/1/1", seconds=-1)
     assert await run("run-1").take() is Turn.OURS
+
+
+async def test_a_claim_that_another_process_took_over_ends_the_work(services: EmbeddedServices) -> None:
+    quick = JobSettings(flow_lease_seconds=1.001)
+    settings = services.settings.model_copy(update={"job": quick})
+    claimant = Claimant(replace(services, settings=settings), TENANT, JOB, "run-1")
+
+    async def ignore(_: Status) -> None:
+        return None
+
+    async def lose() -> None:
+        async with claimed(claimant, ignore):
+            await held_by(services, "run-1@elsewhere/1/1", seconds=60)
+            await asyncio.Event().wait()
+
+    with pytest.raises(ClaimLost):
+        await lose()
+    held = (await job(services)).flow
+    assert held is not None, "what another has is not given back"
 
 
 async def test_a_claim_is_no_progress_of_the_job(services: EmbeddedServices, run: Runs) -> None:
