@@ -20,7 +20,8 @@ from synthmill.ports.broker import Queue
 from synthmill.ports.records import Collection, Place
 from synthmill.settings import Settings
 from synthmill_schemas.job import JobState
-from tests.support.messages import PATIENCE
+from tests.support.jobs import accepted, store_slots
+from tests.support.messages import PATIENCE, depth_is
 from tests.support.uploads import TENANT, job_of, requests, stored, submitted
 
 ROWS = 3_000
@@ -33,15 +34,20 @@ def table() -> bytes:
 
 
 @contextmanager
-def worker(home: Path, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+def worker(home: Path, *arguments: str, reconcile_seconds: float = 15) -> Iterator["subprocess.Popen[bytes]"]:
     """A worker process that logs to `worker.log` beside its home; nothing of it is left at the end."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment = {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        "SYNTHMILL_HOME": str(home),
+        "SYNTHMILL_WORKER__LEASE_SECONDS": "1.5",
+        "SYNTHMILL_JOB__RECONCILE_SECONDS": str(reconcile_seconds),
+    }
     with (home.parent / "worker.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "synthmill_worker", *arguments],
             stdin=subprocess.PIPE,
             stderr=log,
-            env={**environment, "SYNTHMILL_HOME": str(home), "SYNTHMILL_WORKER__LEASE_SECONDS": "1.5"},
+            env=environment,
         )
     assert process.stdin is not None
     with process.stdin:
@@ -115,6 +121,31 @@ async def undisturbed(home: Path) -> tuple[object, ...]:
         with worker(home):
             await until(services, JobState.PLANNED)
         return await facts(services)
+
+
+async def test_a_job_whose_follower_died_is_closed_by_another_worker(services: EmbeddedServices) -> None:
+    home = services.settings.home
+    await submitted(services, ("products.csv", b"sku,title\nS-1,lamp\n"), name="colours")
+    with worker(home, reconcile_seconds=0.2) as first:
+        await until(services, JobState.PLANNED)
+        await depth_is(services.broker, Queue.JOBS, lambda depth: depth.ready + depth.unsettled == 0)
+        await until_reconciling(services)
+        with worker(home, reconcile_seconds=0.2):
+            first.kill()  # it follows the job, and it is its turn to reconcile
+            await asyncio.to_thread(first.wait)
+            await store_slots(services, accepted("job-1", 0))
+            await until(services, JobState.COMPLETED)
+            async with asyncio.timeout(PATIENCE):
+                while not (closed := await stored(services, Collection.EVENTS, name="job.completed")):  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+    assert [event["service"] for event in closed] == ["reconcile"]
+
+
+async def until_reconciling(services: EmbeddedServices) -> None:
+    """Waits for the only worker to have taken its turn."""
+    async with asyncio.timeout(PATIENCE):
+        while await services.store.get(Place(TENANT, Collection.REPORTS), "reconcile") is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("seed", range(4))
