@@ -73,8 +73,8 @@ class JobSettings(BaseModel):
 class RabbitSettings(BaseModel):
     """The broker of the stack profile."""
 
-    url: AmqpDsn = Field(
-        AmqpDsn("amqp://guest:guest@127.0.0.1:25672/"), description="amqps:// for TLS; the path is the virtual host"
+    url: AmqpDsn | None = Field(
+        None, description="amqp://USER:PASSWORD@HOST:PORT/VHOST, required on the stack; amqps:// for TLS"
     )
     ca_file: Path | None = Field(None, description="certificates to trust; default: the system's")
     prefix: str = Field("", pattern=r"^[A-Za-z0-9_.-]{0,60}$", description="before queue names, for a shared broker")

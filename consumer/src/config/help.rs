@@ -34,7 +34,7 @@ By variable only:
   SYNTHMILL_LOG__LEVEL                          info  debug, info, warning or error; logs go to standard error
 
 Of the service, by variable only:
-  SYNTHMILL_RABBITMQ__URL                   amqp://guest:guest@127.0.0.1:25672/  amqps:// for TLS; the path is the virtual host
+  SYNTHMILL_RABBITMQ__URL                   -          amqp://USER:PASSWORD@HOST:PORT/VHOST, required; amqps:// for TLS
   SYNTHMILL_RABBITMQ__CA_FILE               -          certificates to trust, else the system's
   SYNTHMILL_RABBITMQ__PREFIX                -          before queue names, for a shared broker
   SYNTHMILL_RABBITMQ__HEARTBEAT_SECONDS     10         a silent connection is given up after a few of them

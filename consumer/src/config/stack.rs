@@ -40,12 +40,7 @@ impl RabbitSettings {
     /// Takes the broker's settings.
     pub fn take(given: &mut Given) -> Result<Self, String> {
         Ok(Self {
-            url: Address::new(given.text(
-                "RABBITMQ__URL",
-                "amqp://guest:guest@127.0.0.1:25672/",
-                |text| text.starts_with("amqp://") || text.starts_with("amqps://"),
-                "an amqp or amqps address",
-            )?),
+            url: broker_address(given.secret("RABBITMQ__URL"))?,
             ca_file: given.path("RABBITMQ__CA_FILE"),
             prefix: given.text(
                 "RABBITMQ__PREFIX",
@@ -58,6 +53,26 @@ impl RabbitSettings {
             heartbeat: Duration::from_secs(given.whole("RABBITMQ__HEARTBEAT_SECONDS", 10, 2, 600)? as u64),
             confirm_within: given.seconds("RABBITMQ__CONFIRM_SECONDS", 30.0, 0.001, 86_400.0)?,
         })
+    }
+}
+
+/// There is no default: it would hold a password that everybody knows, and so does an address without a user.
+fn broker_address(given: Option<Secret>) -> Result<Address, String> {
+    let wanted = "SYNTHMILL_RABBITMQ__URL";
+    let Some(url) = given else {
+        return Err(format!(
+            "{wanted} is not set: give the broker's address, amqp://USER:PASSWORD@HOST:PORT/"
+        ));
+    };
+    let rest = ["amqp://", "amqps://"].iter().find_map(|scheme| url.reveal().strip_prefix(scheme));
+    let authority = rest.and_then(|rest| rest.split('/').next());
+    let user =
+        authority.and_then(|authority| authority.rsplit_once('@')).and_then(|(user, _)| user.split_once(':'));
+    match user {
+        Some((name, password)) if !name.is_empty() && !password.is_empty() => {
+            Ok(Address::new(url.reveal().to_owned()))
+        }
+        _ => Err(format!("{wanted} is no amqp or amqps address with user and password")),
     }
 }
 

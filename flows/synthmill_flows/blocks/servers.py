@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import AmqpDsn, Field, HttpUrl, SecretStr
 
-from synthmill.errors import ObjectStoreUnavailable
+from synthmill.errors import BrokerUnavailable, ObjectStoreUnavailable
 from synthmill.settings import ElasticSettings, MinioSettings, RabbitSettings, Settings
 from synthmill_flows.blocks.base import ServerBlock
 
@@ -22,6 +22,8 @@ class RabbitMQBroker(ServerBlock):
     def from_env(cls) -> Self:
         """SYNTHMILL_RABBITMQ__…"""
         given = Settings().rabbitmq
+        if given.url is None:
+            raise BrokerUnavailable("SYNTHMILL_RABBITMQ__URL is not set")
         return cls(url=SecretStr(str(given.url)), prefix=given.prefix)
 
     def settings(self) -> RabbitSettings:

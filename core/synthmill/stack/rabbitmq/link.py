@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager, suppress
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from pydantic import AmqpDsn
 
-from synthmill.errors import BrokerUnavailable
+from synthmill.errors import BrokerUnavailable, UserError
 from synthmill.settings import RabbitSettings
 from synthmill.stack.rabbitmq.errors import told
 
@@ -29,6 +30,7 @@ class Link:
 
     def __init__(self, settings: RabbitSettings, name: str) -> None:
         self._settings = settings
+        self._url = _address(settings)
         self._name = name
         self._connection: AbstractConnection | None = None
         self._turn = asyncio.Lock()
@@ -76,18 +78,30 @@ class Link:
             raise BrokerUnavailable(f"{self._failed[1]} (a moment ago)")
         try:
             with told("connecting to the broker"):
-                return await _connect(self._settings, self._name)
+                return await _connect(self._url, self._settings, self._name)
         except BrokerUnavailable as error:
             self._failed = (time.monotonic(), error)
             raise
 
 
-async def _connect(settings: RabbitSettings, name: str) -> AbstractConnection:
+def _address(settings: RabbitSettings) -> AmqpDsn:
+    """There is no default: it would hold a password that everybody knows, and the library would add it by itself."""
+    url = settings.url
+    if url is None:
+        raise UserError(
+            "SYNTHMILL_RABBITMQ__URL is not set: give the broker's address, amqp://USER:PASSWORD@HOST:PORT/"
+        )
+    if not url.username or not url.password:
+        raise UserError("SYNTHMILL_RABBITMQ__URL has no user or no password: amqp://USER:PASSWORD@HOST:PORT/")
+    return url
+
+
+async def _connect(url: AmqpDsn, settings: RabbitSettings, name: str) -> AbstractConnection:
     return await aio_pika.connect(
-        str(settings.url),
+        str(url),
         heartbeat=settings.heartbeat_seconds,
         timeout=CONNECT_SECONDS,
-        ssl_context=ssl.create_default_context(cafile=settings.ca_file) if settings.url.scheme == "amqps" else None,
+        ssl_context=ssl.create_default_context(cafile=settings.ca_file) if url.scheme == "amqps" else None,
         client_properties={"connection_name": f"synthmill {name}"},
     )
 
