@@ -5,11 +5,11 @@ import os
 import platform
 import sys
 
-from benchmarks import end_to_end, stack, startup
+from benchmarks import end_to_end, gate, stack, startup
 from benchmarks.measure import table
 
 _ALONE = {"startup": startup.figures, "end-to-end": end_to_end.figures}
-_ALL = {**_ALONE, "stack-memory": stack.memory, "stack-throughput": stack.throughput}
+_ALL = {**_ALONE, "gate": gate.figures, "stack-memory": stack.memory, "stack-throughput": stack.throughput}
 
 
 def main() -> int:

@@ -30,13 +30,18 @@ class Times:
 
 def run(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Times:
     """Runs a command to its end; a failure is raised with what it said."""
-    inherited = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
     before, started = _children_cpu(), time.perf_counter()
+    run_for_output(command, environment=environment)
+    return Times(time.perf_counter() - started, _children_cpu() - before)
+
+
+def run_for_output(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> str:
+    """The same for what it writes to stdout."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _HIDDEN}
     done = subprocess.run(command, capture_output=True, text=True, env={**inherited, **(environment or {})})
-    wall = time.perf_counter() - started
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2_000:]}")
-    return Times(wall, _children_cpu() - before)
+    return done.stdout
 
 
 def repeated(command: Sequence[str], times: int) -> Times:

@@ -130,7 +130,7 @@ Expectation = Annotated[
 
 
 class Gate(Contract):
-    """Declaring it, even empty, lets the gate run where it would not by itself (decision 0016)."""
+    """Declaring it, even empty, lets the gate run in the embedded profile as well."""
 
     min_share: Share | None = Field(None, description="share of N that must be there; default: all that are not parked")
     expectations: list[Expectation] = Field(default_factory=list, max_length=200)

@@ -1,7 +1,6 @@
 """A finished job of every kind of column, for tests of the release gate; single records can be spoiled."""
 
-import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from synthmill.planning.tuples import TupleMaker
@@ -9,12 +8,12 @@ from synthmill.ports.records import Collection, Place, RecordStore, Write, Write
 from synthmill.recipes import CompiledRecipe, compile_recipe
 from synthmill_schemas.ids import row_hash
 from synthmill_schemas.job import JobDocument, JobState
-from synthmill_schemas.slot import SlotDocument
 from tests.support.jobs import TENANT, accepted, parked
 from tests.support.recipes import llm, sampler
 
 DATASET = "tickets"
 RECORDS = 24
+_BATCH = 1_000
 
 Data = dict[str, Any]
 Spoil = Callable[[Data], object]
@@ -59,10 +58,11 @@ def recipe(**changes: object) -> CompiledRecipe:
     return compile_recipe(whole)
 
 
-def records(compiled: CompiledRecipe, count: int) -> list[Data]:
+def records(compiled: CompiledRecipe, count: int) -> Iterator[Data]:
     """Sound records, as the samplers draw them, each with a text of its own."""
     maker = TupleMaker(compiled, compiled.recipe.target.records or count)
-    return [{**maker.attributes(slot), "ticket": ticket(slot)} for slot in range(count)]
+    for slot in range(count):
+        yield {**maker.attributes(slot), "ticket": ticket(slot)}
 
 
 def ticket(slot: int) -> Data:
@@ -77,11 +77,13 @@ async def finished_job(
     spoil: Mapping[int, Spoil] | None = None,
     *,
     parked_slots: int = 0,
+    tenant: str = TENANT,
 ) -> JobDocument:
     """Stores a job at rest with all its slots; `spoil` changes the data of slots in place."""
     count = compiled.recipe.target.records or 0
     state = JobState.COMPLETED_WITH_PARKED if parked_slots else JobState.COMPLETED
     job = JobDocument(
+        tenant=tenant,
         job_id=job_id,
         dataset=DATASET,
         recipe=compiled.recipe,
@@ -89,18 +91,18 @@ async def finished_job(
         records=count,
         state=state,
     )
-    slots: list[SlotDocument] = []
-    for slot, sound in enumerate(records(compiled, count)):
-        data = copy.deepcopy(sound)
+    place = Place(tenant, Collection.SLOTS, DATASET)
+    writes = [Write(Place(tenant, Collection.JOBS), job_id, job.model_dump(mode="json"))]
+    for slot, data in enumerate(records(compiled, count)):
         (spoil or {}).get(slot, lambda _: None)(data)
         if slot >= count - parked_slots:
-            slots.append(parked(job_id, slot))
+            document = parked(job_id, slot)
         else:
-            slots.append(accepted(job_id, slot, data=data, content_hash=row_hash(data)))
-    place = Place(TENANT, Collection.SLOTS, DATASET)
-    writes = [
-        Write(place, each.record_id, {**each.model_dump(mode="json"), "dataset": DATASET}, WriteMode.RANKED, each.rank)
-        for each in slots
-    ]
-    await store.bulk([*writes, Write(Place(TENANT, Collection.JOBS), job_id, job.model_dump(mode="json"))])
+            document = accepted(job_id, slot, data=data, content_hash=row_hash(data))
+        dump = {**document.model_dump(mode="json"), "tenant": tenant, "dataset": DATASET}
+        writes.append(Write(place, document.record_id, dump, WriteMode.RANKED, document.rank))
+        if len(writes) == _BATCH:
+            await store.bulk(writes)
+            writes = []
+    await store.bulk(writes)
     return job

@@ -1,6 +1,6 @@
 """Runs a suite with Great Expectations over a SQLite file; the only module that names it.
 
-SQLite and not pandas: its queries take the same memory for a hundred records as for a million (decision 0016). The
+SQLite and not pandas: its queries take the same memory for a hundred records as for a million (decision 0018). The
 context lives in memory, nothing of it is kept, and nothing is sent anywhere.
 """
 

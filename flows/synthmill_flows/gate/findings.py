@@ -84,7 +84,8 @@ def _listed(findings: Sequence[Finding]) -> str:
 
 
 def _named(finding: Finding) -> str:
-    return f"{finding.name} ({finding.unexpected} records)" if finding.unexpected else finding.name
+    count = finding.unexpected
+    return f"{finding.name} ({count} record{'s' * (count > 1)})" if count else finding.name
 
 
 def _asked(check: Check, outcome: Outcome) -> bool:

@@ -15,7 +15,7 @@ def row(layout: Layout, data: dict[str, object]) -> dict[str, object]:
 def test_a_sound_record_has_no_fault_and_its_leaves_stand_in_columns() -> None:
     made = recipe()
     layout = Layout(made)
-    found = row(layout, records(made, RECORDS)[3])
+    found = row(layout, list(records(made, RECORDS))[3])
     assert found["_fault"] is None
     assert found["ticket.subject"] == "Ticket number 3"
     assert found["ticket.tags"] == '["new"]'
