@@ -20,6 +20,7 @@ from synthmill_api.exports.endpoints import router as exports
 from synthmill_api.gate.endpoints import router as gate
 from synthmill_api.handlers import add_handlers
 from synthmill_api.health.endpoints import router as health
+from synthmill_api.internal.endpoints import router as internal
 from synthmill_api.jobs.endpoints import router as jobs
 from synthmill_api.kit.headers import SafeHeaders
 from synthmill_api.kit.observed import Observed
@@ -51,6 +52,7 @@ def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
     app.add_middleware(SafeHeaders)
     app.add_middleware(Observed)  # added last, so around all others
     app.include_router(health)
+    app.include_router(internal)
     for domain in _DOMAINS:
         app.include_router(domain)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # how FastAPI wants it replaced

@@ -12,6 +12,9 @@ class ApiConfig(BaseSettings):
     secret: SecretStr | None = Field(
         None, min_length=32, description="keys are stored hashed with it; default: a file in the data folder"
     )
+    webhook_token: SecretStr | None = Field(
+        None, min_length=32, description="opens /internal to Prefect's automations; none: they are refused"
+    )
     max_source_bytes: int = Field(5 << 30, ge=1, description="the largest file that may be uploaded")
     max_body_bytes: int = Field(8 << 20, ge=1_024, description="the largest JSON body")
     model_urls: list[str] = Field([], description="base URLs that recipes may name; others are refused")

@@ -30,10 +30,14 @@ variables_of_gateway() {
 
 variables_of_api() { printf 'SYNTHMILL_API__SECRET=%s\n' "$SYNTHMILL_API__SECRET"; }
 
+# By which Prefect's automations tell the API that a run has ended.
+variables_of_webhook() { printf 'SYNTHMILL_API__WEBHOOK_TOKEN=%s\n' "$SYNTHMILL_API__WEBHOOK_TOKEN"; }
+
 variables_of_prefect() {
-  printf 'PREFECT_%s\n' \
-    "API_URL=http://127.0.0.1:$SYNTHMILL_STACK_PREFECT_PORT/api" \
-    "API_AUTH_STRING=$SYNTHMILL_STACK_PREFECT_USER:$SYNTHMILL_STACK_PREFECT_PASSWORD"
+  local url=http://127.0.0.1:$SYNTHMILL_STACK_PREFECT_PORT/api auth=$SYNTHMILL_STACK_PREFECT_USER:$SYNTHMILL_STACK_PREFECT_PASSWORD
+  # The first two for Prefect's own programs, the others for ours.
+  printf '%s\n' "PREFECT_API_URL=$url" "PREFECT_API_AUTH_STRING=$auth" \
+    "SYNTHMILL_PREFECT__URL=$url" "SYNTHMILL_PREFECT__AUTH=$auth"
 }
 
 variables_of_client() { printf 'SYNTHMILL_API_URL=http://127.0.0.1:%s\n' "$SYNTHMILL_STACK_API_PORT"; }

@@ -33,6 +33,31 @@ _LEAN_SERVER = {
 }
 
 
+LASTING = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "5",
+    "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+    "PREFECT_LOGGING_COLORS": "false",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_WORKER_QUERY_SECONDS": "2",
+    "PREFECT_CLIENT_MAX_RETRIES": "10",
+}
+"""A lasting server and its workers, as deployments/settings/prefect.env explains them."""
+
+
+def prepare_lasting() -> None:
+    """Sets the environment of a service beside a lasting server."""
+    _set_defaults(LASTING)
+
+
+def prepare_lasting_server(home: Path, port: int) -> None:
+    """Sets the environment of a lasting server on SQLite."""
+    os.environ.update(_addresses(home, port))
+    timeouts = {name: _LEAN_SERVER[name] for name in _LEAN_SERVER if name.endswith("_TIMEOUT")}
+    _set_defaults(LASTING | timeouts | {"PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api"})
+
+
 def prepare(home: Path) -> socket.socket | None:
     """Sets the environment; the listening socket of the temporary server, or None when `PREFECT_API_URL` names one."""
     if os.environ.get("PREFECT_API_URL"):

@@ -15,7 +15,7 @@ from synthmill_gateway.config import GatewayConfig
 from tests.support.repository import ROOT, text
 
 DEPLOYMENTS = Path("deployments")
-SERVICES = ("api", "worker", "consumer", "gateway")
+SERVICES = ("api", "worker", "consumer", "gateway", "flows")
 """Synthmill's own."""
 
 STOP_SECONDS = 25
@@ -54,7 +54,7 @@ def known_variables() -> frozenset[str]:
     api = {f"SYNTHMILL_API__{name.upper()}" for name in ApiConfig.model_fields}
     gateway = {f"SYNTHMILL_GATEWAY__{name.upper()}" for name in GatewayConfig.model_fields}
     consumer = set(re.findall(r"SYNTHMILL_[A-Z_]+", text(Path("consumer/src/config/help.rs"))))
-    return frozenset(shared | api | gateway | consumer)
+    return frozenset(shared | api | gateway | consumer | {"SYNTHMILL_NOTIFY_URL", "SYNTHMILL_API_KEY"})
 
 
 @cache

@@ -46,6 +46,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "worker": Entry("services", "run the worker in the foreground"),
         "bridge": Entry("services", "run the bridge to the consumer in the foreground"),
         "gateway": Entry("services", "run the LLM gateway in the foreground"),
+        "flows": Entry("services", "run the Prefect worker in the foreground"),
+        "deploy": Entry("services", "put deployments and automations onto Prefect"),
     },
 }
 

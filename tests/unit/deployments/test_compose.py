@@ -136,6 +136,7 @@ def test_what_a_variable_falls_back_to_is_the_native_setting() -> None:
     assert {name for name, _ in found} >= {name for name in stack_settings() if name.endswith("_PORT")} - {
         "SYNTHMILL_STACK_WORKER_PORT",  # monitoring: asked inside the container
         "SYNTHMILL_STACK_CONSUMER_PORT",
+        "SYNTHMILL_STACK_FLOWS_PORT",
     }
     assert dict(found) == {name: stack_settings()[name] for name, _ in found}
 

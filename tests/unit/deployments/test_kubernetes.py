@@ -150,7 +150,7 @@ def test_templates_of_secrets_have_no_values_and_no_key_that_nobody_uses() -> No
 def test_the_gateway_gets_the_providers_keys_and_none_of_the_servers() -> None:
     sources = {name: container(name).get("envFrom", []) for name in SERVICES}
     assert [s["secretRef"]["name"] for s in sources["gateway"]] == ["synthmill-providers"]
-    assert all("secretRef" not in s for name in ("api", "worker", "consumer") for s in sources[name])
+    assert all("secretRef" not in s for name in ("api", "worker", "consumer", "flows") for s in sources[name])
     assert not any("RABBITMQ" in v["name"] or "MINIO" in v["name"] for v in container("gateway")["env"])
 
 
@@ -198,7 +198,7 @@ def test_the_number_of_pods_is_said_once() -> None:
     scalers = {o["spec"]["scaleTargetRef"]["name"] for o in objects() if "scaleTargetRef" in o.get("spec", {})}
     fixed = {name for name in SERVICES if "replicas" in the("Deployment", name)["spec"]}
     assert scalers == {"api", "worker", "consumer"}
-    assert fixed == {"gateway"}
+    assert fixed == {"gateway", "flows"}
 
 
 def test_images_are_those_that_the_compose_file_builds() -> None:

@@ -150,6 +150,8 @@ def test_two_stacks_have_other_passwords_and_each_says_the_same_twice(tmp_path: 
         "SYNTHMILL_RABBITMQ__URL",
         "SYNTHMILL_MINIO__SECRET_KEY",
         "SYNTHMILL_GATEWAY__TOKEN",
+        "SYNTHMILL_API__WEBHOOK_TOKEN",
+        "SYNTHMILL_PREFECT__AUTH",
         "SYNTHMILL_API__SECRET",
         "PREFECT_API_AUTH_STRING",
     }
@@ -171,7 +173,7 @@ def test_status_of_what_does_not_run_is_a_failure_with_its_address(tmp_path: Pat
     done = stack(tmp_path, "status", "services", WORKERS="2", CONSUMERS="1")
     lines = {line.split()[0]: line for line in done.stdout.splitlines()}
     assert done.returncode == 1
-    assert list(lines) == ["gateway", "api", "worker-1", "worker-2", "consumer-1"]
+    assert list(lines) == ["gateway", "api", "flows", "worker-1", "worker-2", "consumer-1"]
     second = int(stack_settings()["SYNTHMILL_STACK_WORKER_PORT"]) + 1
     assert lines["worker-2"].endswith(f"not running  http://127.0.0.1:{second}")
 

@@ -21,6 +21,7 @@ from prefect.cli.deploy._models import (
 )
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy
 from prefect.client.schemas.schedules import CronSchedule
+from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
 from prefect.flows import Flow, load_flow_from_entrypoint
 
 from synthmill_flows.pool.templates import POOL
@@ -110,9 +111,25 @@ def test_a_schedules_parameters_fit_the_flow_and_its_times_have_a_zone(
     _validate(flow_of(deployment["entrypoint"]), {**deployment.get("parameters", {}), **schedule.get("parameters", {})})
 
 
-def test_a_schedule_is_switched_on_by_hand_unless_it_only_cleans_up() -> None:
-    active = {schedule["slug"] for _, schedule in schedules if schedule.get("active", True)}
-    assert active <= {"sweep"}
+def test_every_flow_is_deployed_and_every_schedule_is_switched_on_by_hand() -> None:
+    assert {label(deployment) for deployment in deployments()} == {
+        "generate-dataset/default",
+        "refresh-dataset/default",
+        "refresh-dataset/scheduled",
+        "quote-recipe/default",
+        "replay-rejects/default",
+        "import-sources/default",
+        "sweep/default",
+    }
+    assert [schedule["slug"] for _, schedule in schedules if schedule.get("active", True)] == []
+
+
+@each
+def test_a_trigger_is_one_that_prefect_takes(deployment: dict[str, Any]) -> None:
+    for trigger in deployment.get("triggers", []):
+        taken = DeploymentEventTrigger.model_validate(trigger)
+        assert set(trigger) <= set(type(taken).model_fields)
+        assert set(trigger["parameters"]) <= set(flow_of(deployment["entrypoint"]).parameters.properties)
 
 
 @each

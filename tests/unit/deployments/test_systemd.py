@@ -18,6 +18,7 @@ UNITS = (
     "synthmill-gateway.service",
     "synthmill-worker@.service",
     "synthmill-consumer@.service",
+    "synthmill-flows.service",
 )
 EXPOSURE = 1.5  # of 10, by systemd's own measure; what most services have is above 9
 each = pytest.mark.parametrize("name", UNITS)
@@ -97,6 +98,7 @@ def test_keys_go_to_those_who_need_them() -> None:
         "synthmill-gateway.service": ["gateway.env", "providers.env"],
         "synthmill-worker@.service": ["data.env"],
         "synthmill-consumer@.service": ["data.env", "gateway.env"],
+        "synthmill-flows.service": ["data.env", "flows.env"],
     }
 
 

@@ -1,4 +1,4 @@
-"""`synthmill api|worker|bridge|gateway`: becomes the service, so that signals and exit codes are its own."""
+"""`synthmill api|worker|bridge|gateway|flows|deploy`: becomes the program, so signals and exit codes are its own."""
 
 import os
 import sys
@@ -40,3 +40,17 @@ def bridge_command(arguments: tuple[str, ...]) -> None:
 def gateway_command(arguments: tuple[str, ...]) -> None:
     """Run the LLM gateway in the foreground: one OpenAI-compatible URL for every provider."""
     _become("synthmill_gateway", arguments)
+
+
+@click.command("flows", context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def flows_command(arguments: tuple[str, ...]) -> None:
+    """Run the Prefect worker in the foreground: it deploys the flows to the server of PREFECT_API_URL and runs them."""
+    _become("synthmill_flows.pool", arguments)
+
+
+@click.command("deploy", context_settings=_PASS_ON)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def deploy_command(arguments: tuple[str, ...]) -> None:
+    """Put pool, blocks, deployments and automations onto the server of PREFECT_API_URL; twice is once."""
+    _become("synthmill_flows.pool.apply", arguments)

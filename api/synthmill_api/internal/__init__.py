@@ -1,0 +1,1 @@
+"""For programs of this installation, not for clients: what Prefect's automations tell."""
