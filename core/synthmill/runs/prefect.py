@@ -17,6 +17,8 @@ FLOW = "generate-dataset"
 JOB_FLOWS = (FLOW, "refresh-dataset", "quote-recipe", "replay-rejects")
 """Flows whose runs stand for a job, named by their parameter `order`."""
 
+_SCHEDULED = "scheduled"  # the deployment of a flow's recurring runs
+
 _MOST_RUNS = 200  # Prefect's own limit of a page
 
 
@@ -98,7 +100,7 @@ class PrefectRest:
         """The newest runs in one of these states."""
         body = {
             "flows": {"name": {"any_": list(JOB_FLOWS)}},
-            "deployments": {"name": {"any_": [self._deployment.partition("/")[2]]}},
+            "deployments": {"name": {"any_": [self._deployment.partition("/")[2], _SCHEDULED]}},
             "flow_runs": {"state": {"type": {"any_": list(states)}}},
             "sort": "EXPECTED_START_TIME_DESC",
             "limit": _MOST_RUNS,
