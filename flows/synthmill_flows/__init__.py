@@ -22,7 +22,7 @@
 - `gating`       the gate's judgement and the release; `gate/` is the gate itself
 - `events`, `announcing`   what Prefect's event feed is told, and when
 - `patience`     tasks that wait out what is away
-- `pace`         how often facts are counted
+- `pace`, `looking`   how often facts are counted, and how sparingly
 - `stalling`     says what is stuck
 - `report`       table, report and picture at the end
 - `plot`         the picture

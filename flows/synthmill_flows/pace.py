@@ -2,13 +2,13 @@
 
 from synthmill.jobs.status import Status
 
-FIRST_SECONDS = 1.0
+FIRST_SECONDS = 2.0
 LAST_SECONDS = 10.0
 _BACK_OFF = 1.6
 
 
 class FlowPace:
-    """1 s after a change, growing to 10 s."""
+    """2 s after a change, growing to 10 s; nearer looks would cost the record store more than a request a second."""
 
     def __init__(self) -> None:
         self._delay = FIRST_SECONDS

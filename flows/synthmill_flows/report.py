@@ -54,7 +54,7 @@ def links_of(services: Services, status: Status) -> JsonObject:
     if services.settings.api_url is None:
         return {}
     base = f"{str(services.settings.api_url).rstrip('/')}/v1/jobs/{status.job_id}"
-    return {"job": base, "records": f"{base}/records", "rejects": f"{base}/rejects"}
+    return {"job": base, **{what: f"{base}/{what}" for what in ("records", "rejects", "gate/page")}}
 
 
 def funnel(status: Status) -> list[Row]:

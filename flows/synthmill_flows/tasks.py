@@ -17,10 +17,11 @@ from synthmill.jobs.drive import checked
 from synthmill.jobs.export import export
 from synthmill.jobs.status import Status
 from synthmill.jobs.submit import publish, stage
-from synthmill.jobs.track import ClosePace, Pace, track
+from synthmill.jobs.track import track
 from synthmill.settings import Profile
 from synthmill_flows.current import services
 from synthmill_flows.identity import Run
+from synthmill_flows.looking import SparingLook
 from synthmill_flows.ordering import order_of
 from synthmill_flows.pace import FlowPace
 from synthmill_flows.parameters import GenerateParameters
@@ -51,13 +52,11 @@ async def track_job(run: Run) -> Status:
     open_ = services()
     shown = artifact_progress(run.job_id)
     on_status = all_of(shown.on_status, event_progress(open_.store, run.tenant, run.job_id), heeding(open_, run))
-    pace, on_stall = _pace(open_.settings.profile), telling_of(run, shown)
-    return await track(open_, run.tenant, run.job_id, on_status, pace=pace, on_stall=on_stall)
-
-
-def _pace(profile: Profile) -> Pace:
-    """A store in this machine's file can be asked often; a cluster that others share cannot."""
-    return FlowPace() if profile is Profile.STACK else ClosePace()
+    on_stall = telling_of(run, shown)
+    if open_.settings.profile is Profile.EMBEDDED:  # a store in this machine's file can be asked often
+        return await track(open_, run.tenant, run.job_id, on_status, on_stall=on_stall)
+    look = SparingLook(open_.store, run.tenant, run.job_id)
+    return await track(open_, run.tenant, run.job_id, on_status, pace=FlowPace(), on_stall=on_stall, look=look)
 
 
 @patient

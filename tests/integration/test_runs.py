@@ -162,7 +162,7 @@ async def test_a_job_resumed_after_its_run_was_cancelled_goes_on_in_the_same_run
     assert (after.state, after.round, after.flow_run_id) == (JobState.PUBLISHED, 2, document.flow_run_id)
 
 
-@pytest.mark.parametrize("type_", ["RUNNING", "PENDING", "CRASHED"])
+@pytest.mark.parametrize("type_", ["RUNNING", "CRASHED"])
 async def test_a_run_whose_process_died_goes_on_by_itself_three_times(
     services: Services, prefect: httpx.AsyncClient, type_: str
 ) -> None:

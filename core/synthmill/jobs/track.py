@@ -33,6 +33,7 @@ _STILL_LOOK_SECONDS = 2.0  # between looks at facts that stand still: their end 
 
 OnStatus = Callable[[Status], Awaitable[None]]
 OnStall = Callable[[Stall], Awaitable[None]]
+Look = Callable[[], Awaitable[Status]]
 
 
 class Pace(Protocol):
@@ -105,11 +106,15 @@ async def track(
     *,
     pace: Pace | None = None,
     on_stall: OnStall | None = None,
+    look: Look | None = None,
 ) -> Status:
-    """Returns the status at rest: completed, failed, blocked, paused or cancelled; `pace`: by default a display's."""
+    """Returns the status at rest: completed, failed, blocked, paused or cancelled.
+
+    `pace`: by default a display's. `look`: how to learn the status, by default all facts are counted each time.
+    """
     standstill, pace = _Standstill(), pace or ClosePace()
     while True:
-        status = await job_status(services.store, tenant, job_id)
+        status = await (look() if look else job_status(services.store, tenant, job_id))
         await on_status(status)
         if not status.running and status.state is not JobState.CREATED:
             return status

@@ -28,6 +28,9 @@ _OLD = timedelta(days=1)
 _TOLD_TWICE_SECONDS = 10.0
 """A Prefect worker says that a run crashed, runs its hooks, and says it again: going on before that begins it twice."""
 
+_STARTING_SECONDS = 120.0
+"""A process may take so long from its order to its first line, on a machine that has more to do than it can."""
+
 Outcome = Literal["left", "continued", "cancelled", "given_up"]
 
 logger = logging.getLogger(__name__)
@@ -65,7 +68,8 @@ async def look_after(services: Services, prefect: PrefectRest, run: FlowRun) -> 
 def _is_lost(services: Services, job: JobDocument, run: FlowRun) -> bool:
     """Nobody holds the job, for longer than a process that lives leaves it free."""
     held = job.flow is not None and job.flow.expires_at > now()
-    return not held and _for(run, services.settings.job.flow_lease_seconds)
+    lease = services.settings.job.flow_lease_seconds
+    return not held and _for(run, max(_STARTING_SECONDS, lease) if run.state is RunState.PENDING else lease)
 
 
 def _for(run: FlowRun, seconds: float) -> bool:

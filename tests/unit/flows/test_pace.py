@@ -4,10 +4,10 @@ from synthmill_flows.pace import FIRST_SECONDS, LAST_SECONDS, FlowPace
 from tests.support.statuses import status
 
 
-def test_the_pause_grows_from_one_second_to_ten() -> None:
+def test_the_pause_grows_from_two_seconds_to_ten() -> None:
     pace = FlowPace()
     pauses = [pace.seconds(status()) for _ in range(10)]
-    assert pauses[0] == FIRST_SECONDS == 1.0
+    assert pauses[0] == FIRST_SECONDS == 2.0
     assert pauses == sorted(pauses)
     assert pauses[-1] == LAST_SECONDS == 10.0
 
