@@ -124,10 +124,8 @@ class PrefectRest:
 @asynccontextmanager
 async def prefect_rest(settings: PrefectSettings) -> AsyncIterator[PrefectRest]:
     """A client of the server in the settings, which have to name one."""
-    auth = None
-    if settings.auth is not None:
-        user, _, password = settings.auth.get_secret_value().partition(":")
-        auth = httpx.BasicAuth(user, password)
+    user, _, password = (settings.auth.get_secret_value() if settings.auth else "").partition(":")
+    auth = httpx.BasicAuth(user, password) if user else None
     base = f"{str(settings.url).rstrip('/')}/"
     async with httpx.AsyncClient(base_url=base, auth=auth, timeout=settings.request_seconds) as client:
         yield PrefectRest(client, settings.deployment)
