@@ -10,8 +10,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from synthmill.errors import UserError, VersionConflict
+from synthmill.errors import UserError
 from synthmill.ports.records import Collection, Place, RecordStore, Write, WriteMode
+from synthmill.versioned import Changes, Versioned, change, parsed
 from synthmill_api.auth.scopes import Caller, Scope
 from synthmill_schemas.base import Contract, Name, now
 
@@ -84,19 +85,17 @@ class KeyRing:
 
     async def revoke(self, prefix: str) -> KeyDocument:
         """The key, which opens nothing from now on; `UserError` when there is none."""
-        while True:
+
+        async def read() -> Versioned[KeyDocument]:
             stored = await self._store.get(_PLACE, prefix)
             if stored is None:
                 raise UserError(f"there is no key {prefix!r}; `synthmill keys list` shows them")
-            document = KeyDocument.model_validate(stored.document)
-            if document.revoked_at is not None:
-                return document
-            changes = {"revoked_at": now().isoformat()}
-            try:
-                patched = await self._store.patch(_PLACE, prefix, changes, expected=stored.version)
-            except VersionConflict:
-                continue
-            return KeyDocument.model_validate(patched.document)
+            return parsed(KeyDocument, stored)
+
+        def decide(key: KeyDocument) -> Changes | None:
+            return {"revoked_at": now()} if key.revoked_at is None else None
+
+        return (await change(self._store, _PLACE, prefix, read, decide)).document
 
     def _hash(self, prefix: str, secret: str) -> str:
         text = f"{prefix}.{secret}".encode()

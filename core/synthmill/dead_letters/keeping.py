@@ -6,9 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-from synthmill.dead_letters.letters import Changes, change_letter, letters_of
+from synthmill.dead_letters.letters import change_letter, letters_of
 from synthmill.ports.broker import EVIDENCE_PREFIX, ORIGINAL_QUEUE_HEADER, STARTED_HEADER, Message, Queue
 from synthmill.ports.records import RecordStore, Write, WriteMode, WriteStatus
+from synthmill.versioned import Changes
 from synthmill_schemas.dead_letter import DeadLetterDocument, LetterState
 from synthmill_schemas.slot import RejectClass
 

@@ -1,15 +1,13 @@
 """The documents of dead letters: which there are, and how what was decided is noted."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
 
-from synthmill.errors import UserError, VersionConflict
-from synthmill.ports.records import Collection, Condition, Page, Place, Query, RecordStore, Stored
+from synthmill.errors import UserError
+from synthmill.ports.records import Collection, Condition, Page, Place, Query, RecordStore
+from synthmill.versioned import Changes, Versioned, change, parsed
 from synthmill_schemas.dead_letter import DeadLetterDocument, LetterState
 from synthmill_schemas.slot import RejectClass
-
-Changes = Mapping[str, Any]
 
 
 class LetterMissing(UserError):
@@ -60,40 +58,32 @@ async def all_of(store: RecordStore, tenant: str, which: Which) -> AsyncIterator
 
 async def find_letter(store: RecordStore, tenant: str, id_: str) -> DeadLetterDocument | None:
     """The letter of this id, if there is one."""
-    stored = await _found(store, tenant, id_)
-    return None if stored is None else DeadLetterDocument.model_validate(stored.document)
+    found = await _find(store, tenant, id_)
+    return None if found is None else found.document
 
 
 async def get_letter(store: RecordStore, tenant: str, id_: str) -> DeadLetterDocument:
     """The letter of this id, or `LetterMissing`."""
-    letter = await find_letter(store, tenant, id_)
-    if letter is None:
-        raise LetterMissing(f"there is no dead letter {id_!r}; `synthmill dead-letters list` shows those there are")
-    return letter
+    return (await _get(store, tenant, id_)).document
 
 
 async def change_letter(
     store: RecordStore, tenant: str, id_: str, decide: Callable[[DeadLetterDocument], Changes | None]
 ) -> DeadLetterDocument:
-    """Reads, lets `decide` choose changes, swaps; reads again when somebody was faster. None: leave it as it is."""
-    while True:
-        stored = await _found(store, tenant, id_)
-        if stored is None:
-            raise LetterMissing(f"there is no dead letter {id_!r}")
-        letter = DeadLetterDocument.model_validate(stored.document)
-        changes = decide(letter)
-        if changes is None:
-            return letter
-        changed = letter.model_copy(update=dict(changes))
-        patch = {name: changed.model_dump(mode="json")[name] for name in changes}
-        try:
-            await store.patch(letters_of(tenant), id_, patch, expected=stored.version)
-        except VersionConflict:
-            continue
-        return changed
+    """The letter as it is after `decide` chose changes, perhaps several times; None: it is left as it is."""
+    return (await change(store, letters_of(tenant), id_, lambda: _get(store, tenant, id_), decide)).document
 
 
-async def _found(store: RecordStore, tenant: str, id_: str) -> Stored | None:
+async def _get(store: RecordStore, tenant: str, id_: str) -> Versioned[DeadLetterDocument]:
+    found = await _find(store, tenant, id_)
+    if found is None:
+        raise LetterMissing(f"there is no dead letter {id_!r}; `synthmill dead-letters list` shows those there are")
+    return found
+
+
+async def _find(store: RecordStore, tenant: str, id_: str) -> Versioned[DeadLetterDocument] | None:
     """Other reports lie beside the letters; they are none."""
     stored = await store.get(letters_of(tenant), id_)
-    return stored if stored is not None and stored.document.get("kind") == "dead_letter" else None
+    if stored is None or stored.document.get("kind") != "dead_letter":
+        return None
+    return parsed(DeadLetterDocument, stored)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pydantic import ValidationError
 
 from synthmill.dead_letters.keeping import REPLAY_HEADER, body_of
-from synthmill.dead_letters.letters import Changes, change_letter
+from synthmill.dead_letters.letters import change_letter
 from synthmill.dead_letters.reopen import By, open_documents, reopen, require_going
 from synthmill.errors import UserError
 from synthmill.jobs.documents import find_job
@@ -21,6 +21,7 @@ from synthmill.jobs.rounds import resume
 from synthmill.jobs.status import job_status
 from synthmill.ports.broker import Message, Queue
 from synthmill.services import Services
+from synthmill.versioned import Changes
 from synthmill_schemas.base import now
 from synthmill_schemas.dead_letter import DeadLetterDocument, LetterState
 from synthmill_schemas.file_export import ExportMessage, ExportState

@@ -1,25 +1,17 @@
 """Reads and changes job documents; every change is a compare-and-swap."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 from synthmill import tracing
-from synthmill.errors import JobMissing, VersionConflict
-from synthmill.ports.records import Collection, Place, RecordStore, Stored
+from synthmill.errors import JobMissing
+from synthmill.ports.records import Collection, Place, RecordStore
 from synthmill.tracing import Trace
+from synthmill.versioned import Changes as Changes  # part of what changing a job takes
+from synthmill.versioned import Versioned, change, parsed, swap, touched
 from synthmill_schemas.base import now
 from synthmill_schemas.job import JobDocument
 
-Changes = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class VersionedJob:
-    """A job document and the version it was read at."""
-
-    document: JobDocument
-    version: int
+VersionedJob = Versioned[JobDocument]
 
 
 def trace_of(job: JobDocument) -> Trace:
@@ -35,7 +27,7 @@ def jobs_of(tenant: str) -> Place:
 async def find_job(store: RecordStore, tenant: str, job_id: str) -> VersionedJob | None:
     """The job as it is now, if there is one."""
     stored = await store.get(jobs_of(tenant), job_id)
-    return None if stored is None else _parse(stored)
+    return None if stored is None else parsed(JobDocument, stored)
 
 
 async def get_job(store: RecordStore, tenant: str, job_id: str) -> VersionedJob:
@@ -48,30 +40,18 @@ async def get_job(store: RecordStore, tenant: str, job_id: str) -> VersionedJob:
 
 async def swap_job(store: RecordStore, job: VersionedJob, changes: Changes) -> VersionedJob:
     """Applies `changes` to exactly this version, or raises `VersionConflict`."""
-    document = _merged(job.document, changes)
-    patch = {name: document.model_dump(mode="json")[name] for name in (*changes, "updated_at")}
-    stored = await store.patch(jobs_of(document.tenant), document.job_id, patch, expected=job.version)
-    return _parse(stored)
+    place = jobs_of(job.document.tenant)
+    return await swap(store, place, job.document.job_id, job, {**changes, "updated_at": now()})
 
 
 async def change_job(
     store: RecordStore, tenant: str, job_id: str, decide: Callable[[JobDocument], Changes | None]
 ) -> VersionedJob:
-    """Reads, lets `decide` choose changes, swaps; reads again when somebody was faster. None: leave it as it is."""
-    while True:
-        job = await get_job(store, tenant, job_id)
-        changes = decide(job.document)
-        if changes is None:
-            return job
-        try:
-            return await swap_job(store, job, changes)
-        except VersionConflict:
-            continue
-
-
-def _merged(document: JobDocument, changes: Changes) -> JobDocument:
-    return document.model_copy(update={**changes, "updated_at": now()})
-
-
-def _parse(stored: Stored) -> VersionedJob:
-    return VersionedJob(JobDocument.model_validate(stored.document), stored.version)
+    """The job as it is after `decide` chose changes, perhaps several times; None: it is left as it is."""
+    return await change(
+        store,
+        jobs_of(tenant),
+        job_id,
+        lambda: get_job(store, tenant, job_id),
+        lambda job: touched(decide(job)),
+    )

@@ -5,24 +5,21 @@ only when it failed or its file is gone.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
-from typing import Any
 
 from synthmill import tracing
-from synthmill.errors import JobMissing, VersionConflict
+from synthmill.errors import JobMissing
 from synthmill.jobs.documents import get_job, trace_of
 from synthmill.jobs.export.formats import Form
 from synthmill.jobs.export.stream import records_of
 from synthmill.ports.broker import Message, Queue
-from synthmill.ports.records import Collection, Place, RecordStore, Stored, Write, WriteMode
+from synthmill.ports.records import Collection, Place, RecordStore, Write, WriteMode
 from synthmill.services import Services
+from synthmill.versioned import Changes, Versioned, change, parsed, touched
 from synthmill_schemas.base import now
 from synthmill_schemas.file_export import ExportDocument, ExportMessage, ExportState
 from synthmill_schemas.job import JobDocument
-
-Changes = Mapping[str, Any]
 
 OPEN_STATES = frozenset({ExportState.REQUESTED, ExportState.WRITING})
 
@@ -37,12 +34,7 @@ _FRESH: Changes = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class VersionedExport:
-    """An export's document and the version it was read at."""
-
-    document: ExportDocument
-    version: int
+VersionedExport = Versioned[ExportDocument]
 
 
 class ExportMissing(JobMissing):
@@ -91,7 +83,7 @@ async def send_export(services: Services, export: ExportDocument) -> None:
 async def find_export(store: RecordStore, tenant: str, export_id: str) -> VersionedExport | None:
     """The export as it is now, if there is one."""
     stored = await store.get(exports_of(tenant), _report_id(export_id))
-    return None if stored is None else _parse(stored)
+    return None if stored is None else parsed(ExportDocument, stored)
 
 
 async def get_export(store: RecordStore, tenant: str, export_id: str) -> VersionedExport:
@@ -105,19 +97,15 @@ async def get_export(store: RecordStore, tenant: str, export_id: str) -> Version
 async def change_export(
     store: RecordStore, tenant: str, export_id: str, decide: Callable[[ExportDocument], Changes | None]
 ) -> ExportDocument:
-    """Reads, lets `decide` choose changes, swaps; reads again when somebody was faster. None: leave it as it is."""
-    while True:
-        export = await get_export(store, tenant, export_id)
-        changes = decide(export.document)
-        if changes is None:
-            return export.document
-        changed = export.document.model_copy(update={**changes, "updated_at": now()})
-        patch = {name: changed.model_dump(mode="json")[name] for name in (*changes, "updated_at")}
-        try:
-            await store.patch(exports_of(tenant), changed.report_id, patch, expected=export.version)
-        except VersionConflict:
-            continue
-        return changed
+    """The export as it is after `decide` chose changes, perhaps several times; None: it is left as it is."""
+    changed = await change(
+        store,
+        exports_of(tenant),
+        _report_id(export_id),
+        lambda: get_export(store, tenant, export_id),
+        lambda export: touched(decide(export)),
+    )
+    return changed.document
 
 
 async def all_exports(
@@ -131,7 +119,7 @@ async def all_exports(
         where["job_id"] = job_id
     await store.visible(exports_of(tenant))
     async for stored in store.scan(exports_of(tenant), where):
-        yield _parse(stored).document
+        yield ExportDocument.model_validate(stored.document)
 
 
 def overdue(services: Services, export: ExportDocument) -> bool:
@@ -187,7 +175,3 @@ def _document(job: JobDocument, form: Form, records: int) -> ExportDocument:
 
 def _report_id(export_id: str) -> str:
     return f"export-{export_id}"
-
-
-def _parse(stored: Stored) -> VersionedExport:
-    return VersionedExport(ExportDocument.model_validate(stored.document), stored.version)

@@ -15,12 +15,13 @@ from synthmill.errors import BadKey, SynthmillError, UserError
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.events import say
 from synthmill.jobs.export.formats import Form
-from synthmill.jobs.export.requests import OPEN_STATES, Changes, change_export, find_export
+from synthmill.jobs.export.requests import OPEN_STATES, change_export, find_export
 from synthmill.jobs.export.stream import file_stream
 from synthmill.jobs.files import export_prefix
 from synthmill.jobs.lease import LeaseTaken, new_owner
 from synthmill.ports.objects import StoredObject
 from synthmill.services import Services
+from synthmill.versioned import Changes
 from synthmill_schemas.base import now
 from synthmill_schemas.event import Level
 from synthmill_schemas.file_export import ExportDocument, ExportState
