@@ -42,7 +42,7 @@ async def _bring(services: Services, run: Run, order: GenerateParameters) -> Sta
     await stage_job(run, order)
     claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
     async with claimed(claimant, watch=artifact_progress(run.job_id).on_status):
-        beginning = await attempt(_beginning(run), "why this run began")
+        beginning = await attempt(beginning_of(run.flow_run_id), "why this run began") or Beginning.FIRST
         if beginning is Beginning.BY_A_PERSON:
             await go_on(services, run)
         await publish_job(run.tenant, run.job_id)
@@ -71,13 +71,6 @@ async def _finish(services: Services, run: Run, order: GenerateParameters, statu
     if judged.blocked and judged.gate is not None:
         return blocked_state(status, judged.gate)
     return final_state(status, allow_parked=order.allow_parked)
-
-
-async def _beginning(run: Run) -> Beginning:
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None or context.flow_run.run_count <= 1:
-        return Beginning.FIRST
-    return await beginning_of(run.flow_run_id)
 
 
 async def _suspend(services: Services, run: Run, status: Status) -> None:

@@ -199,6 +199,24 @@ async def test_a_cancelled_job_stays_so_until_it_is_resumed(api: Api, client: ht
     assert await queued(api) == 2
 
 
+async def test_a_paused_job_rests_until_it_is_resumed(api: Api, client: httpx.AsyncClient) -> None:
+    path = f"/v1/jobs/{(await created(client, PLAIN))['id']}"
+    for _ in range(2):
+        job = (await client.post(f"{path}/pause")).json()
+        assert (job["state"], job["reason"]) == ("paused", "paused through the API; resume it to go on")
+    assert (await client.post(f"{path}/resume")).json()["round"] == 2
+    assert (await client.post(f"{path}/cancel")).json()["state"] == "cancelled"
+    problem(await client.post(f"{path}/pause"), 409, "job_state")
+    assert await queued(api) == 2
+
+
+async def test_a_job_shows_its_run_once_it_has_one(api: Api, client: httpx.AsyncClient) -> None:
+    job = await created(client, PLAIN)
+    assert (job["flow_run_id"], job["flow_run_url"]) == (None, None)
+    await change_job(api.services.store, "default", job["id"], lambda _: {"flow_run_id": "run-1"})
+    assert (await client.get(f"/v1/jobs/{job['id']}")).json()["flow_run_id"] == "run-1"
+
+
 async def test_a_finished_job_can_be_neither_cancelled_nor_made_twice(api: Api, client: httpx.AsyncClient) -> None:
     job = await created(client, PLAIN)
 

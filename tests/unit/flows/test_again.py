@@ -34,6 +34,7 @@ BY_ITSELF = (StateType.SCHEDULED, f"{CONTINUED} after its process died, 1 of 3 t
         ([(StateType.SCHEDULED, ""), (StateType.SCHEDULED, "AwaitingConcurrencySlot"), *FIRST[1:]], Beginning.FIRST),
         ([*FIRST, (StateType.FAILED, ""), RETRIED, (StateType.RUNNING, "")], Beginning.BY_A_PERSON),
         ([*FIRST, (StateType.CRASHED, ""), BY_ITSELF, (StateType.RUNNING, "")], Beginning.BY_ITSELF),
+        ([*FIRST, (StateType.PAUSED, ""), (StateType.SCHEDULED, ""), (StateType.PENDING, "")], Beginning.BY_A_PERSON),
         ([*FIRST, BY_ITSELF, (StateType.RUNNING, ""), (StateType.FAILED, ""), RETRIED], Beginning.BY_A_PERSON),
     ],
 )
