@@ -197,6 +197,14 @@ async def test_a_column_that_no_record_has_blocks_and_is_told_once(services: Emb
     assert {name for name, outcome in found.items() if outcome is Outcome.BROKEN} >= {"price.range", "price.type"}
 
 
+async def test_a_value_outside_a_long_list_blocks_and_is_named(services: EmbeddedServices) -> None:
+    listed = {"expectations": [{"expect": "values", "column": "age", "values": list(range(18, 91))}]}
+    report = await gated(services, "long", change("age", 91), gate=listed)
+    (finding,) = [finding for finding in report.failed if finding.origin == "gate"]
+    assert finding.name == "age.values"
+    assert [(example.record_id, example.value) for example in finding.examples] == [(f"long-{SPOILED}", {"value": 91})]
+
+
 async def test_a_warning_releases_with_warnings(services: EmbeddedServices) -> None:
     report = await gated(services, "warned", change("ticket.note", "<b>"))
     assert report.verdict is Verdict.PASSED_WITH_WARNINGS

@@ -44,6 +44,14 @@ class PairRow:
     second: Cell
 
 
+@dataclass(frozen=True, slots=True)
+class ValueRow:
+    """A value that a column may hold, of a list too long to stand in a query."""
+
+    number: int
+    value: Cell
+
+
 @dataclass(slots=True)
 class Suite:
     """All checks of a job, with the tables that some of them look into."""
@@ -51,6 +59,7 @@ class Suite:
     checks: list[Check]
     shares: list[ShareRow]
     pairs: list[PairRow]
+    values: list[ValueRow]
 
 
 def quoted(name: str) -> str:
@@ -76,6 +85,15 @@ def pair_query(number: int, first: str, second: str, record_id: str) -> str:
         f"SELECT {quoted(record_id)} AS record_id, {quoted(first)} AS first, {quoted(second)} AS second FROM {{batch}} "
         f"WHERE NOT EXISTS (SELECT 1 FROM gate_pairs p WHERE p.number = {number} AND p.first = {quoted(first)} "
         f"AND p.second = {quoted(second)})"
+    )
+
+
+def value_query(number: int, column: str, record_id: str) -> str:
+    """Records whose value is none of the list."""
+    return (
+        f"SELECT {quoted(record_id)} AS record_id, {quoted(column)} AS value FROM {{batch}} "
+        f"WHERE {quoted(column)} IS NOT NULL AND NOT EXISTS ("
+        f"SELECT 1 FROM gate_values v WHERE v.number = {number} AND v.value = {quoted(column)})"
     )
 
 

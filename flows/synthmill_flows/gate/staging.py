@@ -65,6 +65,11 @@ def add_tables(path: Path, suite: Suite) -> None:
             ((row.number, row.value, row.low, row.high) for row in suite.shares),
         )
         connection.execute("CREATE INDEX gate_shares_by_value ON gate_shares (number, value)")
+        connection.execute("CREATE TABLE gate_values (number, value)")
+        connection.executemany(
+            "INSERT INTO gate_values VALUES (?, ?)", ((row.number, row.value) for row in suite.values)
+        )
+        connection.execute("CREATE INDEX gate_values_by_value ON gate_values (number, value)")
         connection.execute("CREATE TABLE gate_pairs (number, first, second)")
         connection.executemany(
             "INSERT INTO gate_pairs VALUES (?, ?, ?)", ((row.number, row.first, row.second) for row in suite.pairs)

@@ -7,12 +7,15 @@ from dataclasses import asdict, replace
 
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill_flows.gate import columns
-from synthmill_flows.gate.checks import Check, Suite
+from synthmill_flows.gate.checks import Check, Suite, ValueRow, value_query
 from synthmill_flows.gate.declared import Declared
 from synthmill_flows.gate.layout import CONTENT, FAULT, RECORD_ID, Layout
 from synthmill_flows.gate.samplers import Promises
 from synthmill_schemas.gate import Severity
 from synthmill_schemas.ids import canonical_json
+
+_MOST_VALUES = 50
+"""In a query: the engine asks for many columns at once, and SQLite takes 32,766 values in one."""
 
 
 def compile_suite(compiled: CompiledRecipe, layout: Layout, requested: int, records: int, parked: int) -> Suite:
@@ -26,7 +29,9 @@ def compile_suite(compiled: CompiledRecipe, layout: Layout, requested: int, reco
     declared = Declared(layout, records, promises.shares)
     if compiled.recipe.gate is not None:
         checks += [declared.check(each) for each in compiled.recipe.gate.expectations]
-    return Suite(_named_apart(checks), declared.shares, promises.pairs)
+    values: list[ValueRow] = []
+    shortened = [_shortened(check, values) for check in _named_apart(checks)]
+    return Suite(shortened, declared.shares, promises.pairs, values)
 
 
 def suite_hash(suite: Suite) -> str:
@@ -67,6 +72,17 @@ def _unique(compiled: CompiledRecipe, layout: Layout) -> Iterator[Check]:
         return
     words = f"no two records have the same {', '.join(compiled.unique)}"
     yield Check("unique", words, "expect_column_values_to_be_unique", {"column": CONTENT})
+
+
+def _shortened(check: Check, values: list[ValueRow]) -> Check:
+    """A long list of values goes into a table; where some may be outside of it, the engine has to count them itself."""
+    allowed = check.parameters.get("value_set", [])
+    if len(allowed) <= _MOST_VALUES or "mostly" in check.parameters:
+        return check
+    number = len(values)  # of no other check: each adds at least one row
+    values += [ValueRow(number, value) for value in allowed]
+    query = {"unexpected_rows_query": value_query(number, check.parameters["column"], RECORD_ID)}
+    return replace(check, type="unexpected_rows_expectation", parameters=query)
 
 
 def _named_apart(checks: list[Check]) -> list[Check]:

@@ -68,14 +68,6 @@ CASES: list[tuple[str, list[Data], Data, str, str, Data]] = [
     ),
     ("source pattern", [LISTED, TEXT], {"input": INPUT}, "s.pattern", REGEX, {"column": "s", "regex": "^x"}),
     ("uuid", [sampler("u", "uuid"), TEXT], {}, "u.unique", UNIQUE, {"column": "u"}),
-    (
-        "values beyond the schema",
-        [sampler("c", "category", values=list(range(300))), TEXT],
-        {},
-        "c.values",
-        IN_SET,
-        {"column": "c", "value_set": list(range(300))},
-    ),
     ("unique text", [TEXT], {}, "text.unique", UNIQUE, {"column": "text"}),
     ("unique pair", [TEXT, llm("b")], {}, "unique", UNIQUE, {"column": "_content"}),
 ]
@@ -88,6 +80,15 @@ def test_a_column_gives_the_check(columns: list[Data], changes: Data, name: str,
     check = checks_of(*columns, **changes)[name]
     assert (check.type, check.parameters) == (type_, parameters)
     assert (check.severity, check.origin) == (Severity.BLOCK, "recipe")
+
+
+@pytest.mark.parametrize("length", [51, 300])
+def test_a_long_list_of_values_is_looked_up_in_a_table(length: int) -> None:
+    suite = suite_of(sampler("c", "category", values=list(range(length))), TEXT)
+    (check,) = [check for check in suite.checks if check.name == "c.values"]
+    assert check.type == ROWS
+    assert [row.value for row in suite.values] == list(range(length))
+    assert f"v.number = {suite.values[0].number} AND" in check.parameters["unexpected_rows_query"]
 
 
 def test_a_source_that_may_be_empty_may_be_null() -> None:
