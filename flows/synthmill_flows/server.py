@@ -30,7 +30,7 @@ class ServerFailed(Retriable):
 @contextmanager
 def temporary_server(listener: socket.socket, database: Path) -> Iterator[None]:
     """Serves on `listener` with the settings of the environment while the context lasts."""
-    set_database_config(_PatientSqlite(connection_url(database)))
+    use_patient_sqlite(database)
     app = create_app(ephemeral=True, final=True)
     server = _Server(uvicorn.Config(app, lifespan="on", log_config=None, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run_and_tell, args=(listener,), name="prefect-server", daemon=True)
@@ -44,6 +44,11 @@ def temporary_server(listener: socket.socket, database: Path) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def use_patient_sqlite(database: Path) -> None:
+    """Makes it the database of servers in this process."""
+    set_database_config(_PatientSqlite(connection_url(database)))
 
 
 class _PatientSqlite(AioSqliteConfiguration):

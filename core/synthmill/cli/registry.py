@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "keys": Entry("keys", "make, list and revoke keys of the REST API"),
     },
     "Services": {
+        "up": Entry("up", "everything here by one command, with Prefect's UI"),
         "api": Entry("services", "run the REST API in the foreground"),
         "worker": Entry("services", "run the worker in the foreground"),
         "bridge": Entry("services", "run the bridge to the consumer in the foreground"),

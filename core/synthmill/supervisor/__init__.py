@@ -4,6 +4,7 @@
 - `process`   one service process: started, started again when it dies, stopped so that it drains
 - `services`  gateway, worker and bridge together
 - `flow`      the Prefect flow of one job
+- `installation` all of it, with a Prefect server, API and Prefect worker
 
 Children watch their stdin, so they stop by themselves when this process is gone, even by SIGKILL.
 """

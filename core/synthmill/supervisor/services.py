@@ -2,14 +2,26 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from synthmill.settings import Settings
 from synthmill.supervisor.process import ServiceFailed, ServiceProcess, environment_of
 
 _PORT_POLL_SECONDS = 0.05  # a file that another process writes once
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """One more service beside them: its name, module, arguments and variables of its own."""
+
+    name: str
+    module: str
+    arguments: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
 
 
 class ServiceGroup:
@@ -39,10 +51,17 @@ class ServiceGroup:
 
 
 @asynccontextmanager
-async def running_services(settings: Settings, *, gateway: bool, log_folder: Path) -> AsyncIterator[ServiceGroup]:
-    """Worker and bridge, and a gateway on a free port if one is wanted and none is set."""
+async def running_services(
+    settings: Settings,
+    *,
+    gateway: bool,
+    log_folder: Path,
+    variables: Mapping[str, str] = MappingProxyType({}),
+    companions: Sequence[Companion] = (),
+) -> AsyncIterator[ServiceGroup]:
+    """Worker and bridge, and a gateway on a free port if one is wanted and none is set; then companions, if any."""
     group = ServiceGroup()
-    environment = environment_of(settings)
+    environment = environment_of(settings) | dict(variables)
 
     def add(name: str, module: str) -> None:
         group.add(ServiceProcess(name, ["-m", module, "--watch-stdin"], environment, log_folder / f"{name}.log"))
@@ -52,6 +71,10 @@ async def running_services(settings: Settings, *, gateway: bool, log_folder: Pat
         if gateway and settings.gateway.url is None:
             environment["SYNTHMILL_GATEWAY__URL"] = await _start_gateway(group, environment, log_folder)
         add("bridge", "synthmill.bridge")
+        for more in companions:
+            arguments = ["-m", more.module, *more.arguments, "--watch-stdin"]
+            own = environment | dict(more.variables)
+            group.add(ServiceProcess(more.name, arguments, own, log_folder / f"{more.name}.log"))
         yield group
     finally:
         await group.stop()
