@@ -1,5 +1,9 @@
 """For all tests: a property is not failed by other work on the machine; real servers are used on demand."""
 
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 
@@ -34,3 +38,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if number:
         text = f"{number} tests over real servers are left out: run `make stack`, then set SYNTHMILL_TEST_STACK=1"
         terminalreporter.write_line(text, yellow=True)
+
+
+@pytest.fixture(scope="module")
+def indices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Indexes on the real server for the tests of one file; making them takes most of a short test."""
+    from tests.support import stack  # with the clients of all servers, which most tests do without
+
+    location = tmp_path_factory.mktemp("indices")
+    yield location
+    asyncio.run(stack.remove_indices(str(location)))

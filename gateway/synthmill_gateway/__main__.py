@@ -11,9 +11,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from synthmill import logs
-from synthmill.errors import SynthmillError, UserError
+from synthmill.errors import UserError
 from synthmill.serving.http import serve
-from synthmill.serving.listening import Listening, add_options
+from synthmill.serving.listening import Listening, add_options, exit_code
 from synthmill.settings import Settings
 from synthmill_gateway.app import create_app
 from synthmill_gateway.catalog.reading import load
@@ -30,19 +30,15 @@ def main() -> int:
     """Run until stopped; 2 for a wrong setting."""
     given = _arguments()
     logs.configure("gateway")
-    try:
-        config = _config(given)
-        if given.check:
-            return _check(config.file)
-        config.check_host(given.host)
-        return asyncio.run(_run(given, config))
-    except SynthmillError as error:
-        logs.last_words(error)
-        return error.exit_code
-    except OSError as error:
-        refused = UserError(f"cannot listen on {given.host}:{given.port}: {error.strerror}; give another --port")
-        logs.last_words(refused)
-        return refused.exit_code
+    return exit_code(lambda: _checked_or_served(given), given.host, given.port)
+
+
+def _checked_or_served(given: argparse.Namespace) -> int:
+    config = _config(given)
+    if given.check:
+        return _check(config.file)
+    config.check_host(given.host)
+    return asyncio.run(_run(given, config))
 
 
 def _config(given: argparse.Namespace) -> GatewayConfig:

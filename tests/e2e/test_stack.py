@@ -1,6 +1,5 @@
 """The whole data flow on the real servers, every service a process: files over HTTP in, records over HTTP out."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from tests.support.installation import Installation, installation
 from tests.support.killing import answered
 from tests.support.on_stack import ON_STACK
 from tests.support.provider import Provider, read_calls, start_provider
-from tests.support.services import Service
 from tests.support.stack_jobs import assert_each_on_its_row, recipe, rows
 from tests.support.wait import until
 
@@ -71,15 +69,10 @@ def assert_polled_on_the_way(polls: list[dict[str, Any]]) -> None:
     assert len(polls) > 5
 
 
-def lines(service: Service) -> list[dict[str, Any]]:
-    """What it logged."""
-    return [json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{")]
-
-
 def assert_all_took_part(mill: Installation) -> None:
     """Each worker planned a job, each consumer answered a good part of the calls."""
     for worker in mill.workers:
-        assert any(str(line["message"]).endswith("on jobs: planned") for line in lines(worker)), worker.name
+        assert any(str(line["message"]).endswith("on jobs: planned") for line in worker.logged()), worker.name
     calls = [consumer.total("synthmill_consumer_llm_calls_total") for consumer in mill.consumers]
     assert min(calls) > sum(calls) / 10, calls
 

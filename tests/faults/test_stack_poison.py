@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +24,6 @@ pytestmark = [pytest.mark.e2e, *ON_STACK]
 COUNT = 40
 POISON = "P-17"
 """The sku of a row, which stands in its prompt."""
-
-
-@pytest.fixture(scope="module")
-def indices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Indexes for the tests of this file."""
-    from tests.support import stack
-
-    location = tmp_path_factory.mktemp("indices")
-    yield location
-    asyncio.run(stack.remove_indices(str(location)))
 
 
 def publish(mill: Installation, queue: Queue, *bodies: bytes) -> None:

@@ -3,11 +3,9 @@ it misses, and declares its queues as Python does."""
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from synthmill.bridge.child import find_program
 from synthmill.ports.broker import Queue
@@ -30,14 +28,6 @@ pytestmark = list(ON_STACK)
 COUNT, CONCURRENCY = 400, 16
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 FEW_AT_A_TIME = {"SYNTHMILL_CONSUMER__CONCURRENCY": str(CONCURRENCY), "SYNTHMILL_CONSUMER__PREFETCH": "32"}
-
-
-@pytest.fixture(scope="module")
-def indices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Indexes for the tests of this file."""
-    location = tmp_path_factory.mktemp("indices")
-    yield location
-    asyncio.run(stack.remove_indices(str(location)))
 
 
 def test_one_that_is_stopped_ends_its_calls_and_another_goes_on(tmp_path: Path, indices: Path) -> None:

@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -29,11 +28,6 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SLOWLY = {"SYNTHMILL_WORKER__CHUNK_ROWS": "10", "SYNTHMILL_WORKER__PUBLISH_CHUNK": "10"}
 """So that no machine is through with the rows within the time in which a stopping worker may finish."""
 NOBODY = "http://127.0.0.1:9"
-
-
-def lines(service: Service) -> list[dict[str, Any]]:
-    """Its log; whatever is no JSON fails the test."""
-    return [json.loads(line) for line in service.log.read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +71,10 @@ def test_a_worker_that_is_stopped_while_it_plans_hands_the_job_over(mill: Instal
         assert until(planned, "the second worker to plan it", seconds=240, every=0.5)
         assert indices.count(Collection.INPUTS) == ROWS
     assert second.stop() == 0
-    handed = [line for line in lines(first) if str(line["message"]).endswith("handed over")]
-    done = [line for line in lines(second) if str(line["message"]).endswith("on jobs: planned")]
+    handed = [line for line in first.logged() if str(line["message"]).endswith("handed over")]
+    done = [line for line in second.logged() if str(line["message"]).endswith("on jobs: planned")]
     assert [(line["message_id"], line["trace_id"]) for line in (*handed, *done)] == [(job_id, TRACE)] * 2
-    assert {line["service"] for line in (*lines(first), *lines(second))} == {"worker"}
+    assert {line["service"] for line in (*first.logged(), *second.logged())} == {"worker"}
     mill.client.http.post(f"/v1/jobs/{job_id}/cancel")
 
 
@@ -100,7 +94,7 @@ def test_what_happened_to_a_job_is_told_from_all_services_in_order(mill: Install
         ("api", "job.cancelled"),
     ]
     assert [event["at"] for event in events] == sorted(event["at"] for event in events)
-    asked = [line for line in lines(mill.api) if line.get("route") == "/v1/jobs" and line.get("trace_id") == TRACE]
+    asked = [line for line in mill.api.logged() if line.get("route") == "/v1/jobs" and line.get("trace_id") == TRACE]
     assert asked
     assert {(line["method"], line["status"]) for line in asked} == {("POST", 202)}
     assert worker.stop() == 0
@@ -160,7 +154,7 @@ def test_the_gateway_finishes_a_call_before_it_stops(tmp_path: Path, mill: Insta
         assert gateway.stop() == 0
         calling.join()
     assert [answer.status_code for answer in answers] == [200]
-    (told,) = [line for line in lines(gateway) if "outcome" in line]
+    (told,) = [line for line in gateway.logged() if "outcome" in line]
     assert (told["outcome"], told["trace_id"], told["service"]) == ("answered", TRACE, "gateway")
 
 

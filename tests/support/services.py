@@ -1,5 +1,6 @@
 """One program of an installation as a process: started, killed and started again on the same port, its log kept."""
 
+import json
 import signal
 import socket
 import subprocess
@@ -7,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -116,6 +118,11 @@ class Service:
             line for line in Path(f"/proc/{self.pid}/status").read_text().splitlines() if line.startswith("VmHWM")
         )
         return int(line.split()[1])
+
+    def logged(self) -> list[dict[str, Any]]:
+        """Its log up to the last whole line; what is no JSON in it fails the test."""
+        text = self.log.read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def tail(self) -> str:
         """The last lines of its log, those left out that say that a request went well."""

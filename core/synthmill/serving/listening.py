@@ -3,8 +3,12 @@
 import argparse
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from synthmill import logs
+from synthmill.errors import SynthmillError, UserError
 
 _BACKLOG = 2_048
 
@@ -26,6 +30,19 @@ def add_options(parser: argparse.ArgumentParser, *, port: int) -> None:
     parser.add_argument("--port", type=int, default=port, help="0 for any free one")
     parser.add_argument("--port-file", type=Path, help="gets host:port, once requests are accepted")
     parser.add_argument("--watch-stdin", action="store_true", help="stop when stdin ends: the parent is gone")
+
+
+def exit_code(run: Callable[[], int], host: str, port: int) -> int:
+    """That of a program which listens there; what keeps it from running is its last words."""
+    try:
+        return run()
+    except SynthmillError as error:
+        logs.last_words(error)
+        return error.exit_code
+    except OSError as error:
+        refused = UserError(f"cannot listen on {host}:{port}: {error.strerror}; give another --port")
+        logs.last_words(refused)
+        return refused.exit_code
 
 
 def bind(listening: Listening) -> socket.socket:

@@ -3,22 +3,8 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
-
-import pytest
 
 from synthmill import logs
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    logs.configure("worker", stream=stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 def test_a_line_is_one_json_object_with_the_ids_as_fields(lines: io.StringIO) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -52,17 +51,6 @@ def test_a_job_has_one_trace_however_often_it_is_submitted() -> None:
     assert tracing.of_job("default", "j-1") == tracing.of_job("default", "j-1")
     assert tracing.of_job("default", "j-1").trace_id != tracing.of_job("acme", "j-1").trace_id
     assert tracing.parse(str(tracing.of_job("default", "j-1"))) == tracing.of_job("default", "j-1")
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    logs.configure("worker", stream=stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 async def test_lines_carry_the_trace_and_the_ids_that_are_bound_around_them(lines: io.StringIO) -> None:

@@ -3,15 +3,14 @@
 import asyncio
 import io
 import json
-import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from synthmill import logs, tracing
+from synthmill import tracing
 from synthmill.embedded import EmbeddedServices, open_embedded
 from synthmill.jobs.documents import get_job, trace_of
 from synthmill.monitoring import metrics
@@ -31,17 +30,6 @@ async def services(tmp_path: Path) -> AsyncIterator[EmbeddedServices]:
     settings = Settings(home=tmp_path / "home", job=JobSettings(reconcile_seconds=0.05))
     async with open_embedded(settings) as opened:
         yield opened
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    logs.configure("worker", stream=stream)
-    yield stream
-    root.handlers[:] = before
-    root.setLevel(level)
 
 
 @asynccontextmanager
