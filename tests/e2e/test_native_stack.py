@@ -28,6 +28,7 @@ OFFSETS = {
     "API": 6,
     "WORKER": 7,
     "CONSUMER": 9,
+    "FLOWS": 11,
 }
 FURTHER = (8, 10, 101, 10_000, 10_001)  # the second of each service, and what Elasticsearch and RabbitMQ take
 
@@ -88,7 +89,7 @@ def alive(pid: int) -> bool:
 def test_everything_is_healthy_and_told_with_its_address(stack: Stack) -> None:
     lines = [line.split() for line in stack.run("status").splitlines()]
     assert {name: word for name, word, _ in lines} == dict.fromkeys(set(stack.pids()) - {"epmd"}, "healthy")
-    assert len(lines) == 11
+    assert len(lines) == 12
 
 
 def test_a_file_becomes_records_through_all_of_it(stack: Stack) -> None:
