@@ -16,6 +16,7 @@ from prefect.blocks.webhook import Webhook
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 from pydantic import SecretStr
 
 from synthmill import logs
@@ -99,6 +100,7 @@ async def _deployments(file: Path) -> None:
         sys.executable,
         *arguments,
         cwd=file.parent,
+        env={**os.environ, **get_current_settings().to_environment_variables(exclude_unset=True)},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
