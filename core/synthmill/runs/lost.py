@@ -25,8 +25,12 @@ MOST_CONTINUATIONS = 3
 _LOOKED_AT = (RunState.PENDING, RunState.RUNNING, RunState.CANCELLING, RunState.CANCELLED, RunState.CRASHED)
 _OLD = timedelta(days=1)
 
-_TOLD_TWICE_SECONDS = 10.0
-"""A Prefect worker says that a run crashed, runs its hooks, and says it again: going on before that begins it twice."""
+_FIRST_WORD = "Process exited with status code"
+_SECOND_WORD_SECONDS = 60.0
+"""So a Prefect worker says that a run crashed; then it runs hooks and says it again in other words. Going on before
+that would begin the run twice; if the second word does not come, the worker died as well."""
+
+_SETTLED_SECONDS = 3.0
 
 _STARTING_SECONDS = 120.0
 """A process may take so long from its order to its first line, on a machine that has more to do than it can."""
@@ -57,7 +61,7 @@ async def look_after(services: Services, prefect: PrefectRest, run: FlowRun) -> 
     match run.state:
         case RunState.CANCELLING | RunState.CANCELLED:
             return await _pass_on_cancel(services, job)
-        case RunState.CRASHED if _for(run, min(_TOLD_TWICE_SECONDS, services.settings.job.flow_lease_seconds)):
+        case RunState.CRASHED if _for(run, _SECOND_WORD_SECONDS if _will_be_told_again(run) else _SETTLED_SECONDS):
             return await _continue(services, prefect, found)
         case RunState.RUNNING | RunState.PENDING if _is_lost(services, job, run):
             await prefect.set_state(run.id, RunState.CRASHED, "the process of this run is gone")
@@ -70,6 +74,10 @@ def _is_lost(services: Services, job: JobDocument, run: FlowRun) -> bool:
     held = job.flow is not None and job.flow.expires_at > now()
     lease = services.settings.job.flow_lease_seconds
     return not held and _for(run, max(_STARTING_SECONDS, lease) if run.state is RunState.PENDING else lease)
+
+
+def _will_be_told_again(run: FlowRun) -> bool:
+    return run.message.startswith(_FIRST_WORD)
 
 
 def _for(run: FlowRun, seconds: float) -> bool:

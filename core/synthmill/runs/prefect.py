@@ -52,6 +52,7 @@ class FlowRun:
     state: RunState
     since: datetime
     parameters: Mapping[str, Any]
+    message: str = ""
 
     @property
     def order(self) -> Mapping[str, Any]:
@@ -142,4 +143,6 @@ def run_link(settings: PrefectSettings, run_id: str) -> str | None:
 def _run(found: Mapping[str, Any]) -> FlowRun:
     state = found.get("state") or {"type": RunState.SCHEDULED, "timestamp": found["created"]}
     since = datetime.fromisoformat(str(state["timestamp"]))
-    return FlowRun(str(found["id"]), RunState(state["type"]), since, found.get("parameters") or {})
+    return FlowRun(
+        str(found["id"]), RunState(state["type"]), since, found.get("parameters") or {}, state.get("message") or ""
+    )

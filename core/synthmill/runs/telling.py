@@ -79,4 +79,7 @@ async def _name_run(services: Services, tenant: str, job_id: str, run: FlowRun) 
             continue
 
 
-_UNDER_WAY = frozenset({RunState.SCHEDULED, RunState.PENDING, RunState.RUNNING, RunState.CANCELLING})
+_UNDER_WAY = frozenset(
+    {RunState.SCHEDULED, RunState.PENDING, RunState.RUNNING, RunState.CANCELLING, RunState.COMPLETED}
+)
+"""A completed one saw the job's end: it was told to go on before, though the answer was lost."""
