@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
-from elasticsearch import ApiError, AsyncElasticsearch, TransportError
+from elasticsearch import ApiError, AsyncElasticsearch, SSLError, TransportError
 
 from synthmill.errors import StorageFull, StoreUnavailable, SynthmillError, UserError, VersionConflict
 from synthmill.settings import ElasticSettings
@@ -179,6 +179,11 @@ def _told(what: str) -> Iterator[None]:
         yield
     except ApiError as error:
         raise _of_status(what, error) from error
+    except SSLError as error:
+        raise StoreUnavailable(
+            f"no TLS with the record store ({what}): {error.message}; name the file of its certificate authority in "
+            "SYNTHMILL_ELASTICSEARCH__CA_FILE, and the host by a name that is in the certificate"
+        ) from error
     except TransportError as error:
         # its text leaves out what happened; the message has it
         raise StoreUnavailable(f"the record store did not answer ({what}): {error.message}") from error
