@@ -11,6 +11,7 @@ from synthmill.errors import JobMissing
 from synthmill.jobs.gate_reports import GateReportMissing, find_report, get_report, page_of
 from synthmill.ports.records import Collection, Place
 from synthmill.settings import Settings
+from synthmill_flows.gate import engine
 from synthmill_flows.gate.run import run_gate
 from synthmill_flows.gate.show import gate_markdown, gate_rows
 from synthmill_schemas.gate_report import GateReport, Outcome, Verdict
@@ -203,6 +204,17 @@ async def test_a_value_outside_a_long_list_blocks_and_is_named(services: Embedde
     (finding,) = [finding for finding in report.failed if finding.origin == "gate"]
     assert finding.name == "age.values"
     assert [(example.record_id, example.value) for example in finding.examples] == [(f"long-{SPOILED}", {"value": 91})]
+
+
+async def test_many_expectations_are_asked_in_portions_and_told_as_one(
+    services: EmbeddedServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "PORTION", 9)
+    report = await gated(services, "portions", change("age", 91))
+    assert list(failed(report)) == ["schema", "age.range"]
+    page = await page_of(services, report)
+    assert page is not None
+    assert all(name.encode() in page for name in ("country", "age", "ticket.subject"))
 
 
 async def test_a_warning_releases_with_warnings(services: EmbeddedServices) -> None:
