@@ -17,7 +17,6 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
-from pydantic import SecretStr
 
 from synthmill import logs
 from synthmill.errors import SynthmillError, UserError
@@ -39,6 +38,7 @@ _BLOCKS: tuple[type[ServerBlock], ...] = (
     blocks.SynthmillApi,
 )
 _RUN_ENDED = "/internal/prefect/run-ended"
+_JSON = {"Content-Type": "application/json"}  # Prefect sends a payload that is a text without saying what it is
 
 
 async def apply(settings: Settings, folder: Path) -> None:
@@ -85,11 +85,11 @@ def webhooks(environment: Mapping[str, str]) -> dict[str, Webhook]:
     api, token = environment.get("SYNTHMILL_API_URL"), environment.get("SYNTHMILL_API__WEBHOOK_TOKEN")
     if api and token:
         found["synthmill-api"] = Webhook.model_validate(
-            {"url": f"{api}{_RUN_ENDED}", "headers": {"Authorization": f"Bearer {token}"}}
+            {"url": f"{api}{_RUN_ENDED}", "headers": {**_JSON, "Authorization": f"Bearer {token}"}}
         )
     notify = environment.get("SYNTHMILL_NOTIFY_URL")
     if notify:
-        found["synthmill-notify"] = Webhook(url=SecretStr(notify))
+        found["synthmill-notify"] = Webhook.model_validate({"url": notify, "headers": _JSON})
     return found
 
 

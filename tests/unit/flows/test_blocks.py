@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from synthmill.errors import SynthmillError, UserError
 from synthmill_flows import blocks
 from synthmill_flows.blocks.base import ServerBlock
+from synthmill_flows.pool.apply import webhooks
 
 ALL: tuple[type[ServerBlock], ...] = (
     blocks.RabbitMQBroker,
@@ -71,3 +72,16 @@ async def test_a_check_tells_that_nobody_listens() -> None:
         await a_broker().check()
     with pytest.raises(SynthmillError):
         await blocks.LlmGateway(url="http://127.0.0.1:1/v1").check()
+
+
+def test_webhooks_of_automations_say_that_they_send_json_and_are_made_as_far_as_the_environment_names_them() -> None:
+    told = {"SYNTHMILL_API_URL": "http://127.0.0.1:1", "SYNTHMILL_API__WEBHOOK_TOKEN": SECRET}
+    both = webhooks({**told, "SYNTHMILL_NOTIFY_URL": "http://127.0.0.1:2/hook"})
+    assert {name: hook.url.get_secret_value() for name, hook in both.items()} == {
+        "synthmill-api": "http://127.0.0.1:1/internal/prefect/run-ended",
+        "synthmill-notify": "http://127.0.0.1:2/hook",
+    }
+    headers = {name: hook.headers.get_secret_value() for name, hook in both.items()}
+    assert {each["Content-Type"] for each in headers.values()} == {"application/json"}
+    assert headers["synthmill-api"]["Authorization"] == f"Bearer {SECRET}"
+    assert webhooks({"SYNTHMILL_API_URL": "http://127.0.0.1:1"}) == {}
