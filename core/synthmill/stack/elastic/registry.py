@@ -67,7 +67,7 @@ class Registry:
 
     async def read(self, tenant: str, dataset: str, job_id: str | None) -> tuple[Dataset, str | None]:
         """The dataset and the index that the job is bound to, in real time and in one request."""
-        keys = [_dataset_key(tenant, dataset)] + ([_job_key(tenant, dataset, job_id)] if job_id is not None else [])
+        keys = [_dataset_key(tenant, dataset)] + ([job_key(tenant, dataset, job_id)] if job_id is not None else [])
         answers = await self._client.get_many([{"_index": self._index, "_id": key} for key in keys])
         found = _parsed(tenant, dataset, answers[0])
         self._datasets[tenant, dataset] = found
@@ -91,7 +91,7 @@ class Registry:
         """Binds the job to the index; a job that is bound already stays where it is."""
         document = {"tenant": tenant, "dataset": dataset, "job_id": job_id, "index": index}
         try:
-            await self._create(_job_key(tenant, dataset, job_id), document)
+            await self._create(job_key(tenant, dataset, job_id), document)
         except VersionConflict:
             return
 
@@ -107,7 +107,8 @@ def _dataset_key(tenant: str, dataset: str) -> str:
     return f"{tenant}.{dataset}"
 
 
-def _job_key(tenant: str, dataset: str, job_id: str) -> str:
+def job_key(tenant: str, dataset: str, job_id: str) -> str:
+    """The `_id` of the document that names the index of a job's slots; the consumer reads it too."""
     return f"{tenant}.{dataset}.{job_id}"
 
 
