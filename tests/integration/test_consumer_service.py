@@ -3,7 +3,9 @@ it misses, and declares its queues as Python does."""
 
 import asyncio
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -14,7 +16,7 @@ from synthmill.settings import Settings
 from tests.support import stack
 from tests.support.facts import assert_all_accepted, paid_twice
 from tests.support.indices import Indices
-from tests.support.installation import environment_of, installation, settings_on
+from tests.support.installation import Installation, environment_of, installation, settings_on
 from tests.support.killing import answered
 from tests.support.on_stack import ON_STACK
 from tests.support.provider import read_calls, start_provider
@@ -91,6 +93,24 @@ def test_a_refused_key_blocks_the_job_with_the_reason(tmp_path: Path, indices: P
         assert len([slot for slot in found.slots(job_id) if slot["state"] != "accepted"]) == 0
         refused = [call for call in read_calls(provider.log) if call["status"] == 401]
         assert 0 < len(refused) <= CONCURRENCY
+        assert_one_trace(mill, job_id)
+
+
+def assert_one_trace(mill: Installation, job_id: str) -> None:
+    """API, worker and consumer tell of the job under one trace, which the API began."""
+    ordered = [line for line in logged(mill.api) if (line.get("method"), line.get("route")) == ("POST", "/v1/jobs")]
+    worked = [line for line in logged(mill.workers[0]) if line.get("message_id") == job_id]
+    blocked = [line for line in logged(mill.consumers[0]) if line["message"] == "job blocked"]
+    assert ordered
+    assert worked
+    assert [line["job_id"] for line in blocked] == [job_id]
+    assert len({line["trace_id"] for line in (*ordered, *worked, *blocked)}) == 1, (ordered, worked, blocked)
+    assert re.fullmatch("[0-9a-f]{32}", blocked[0]["trace_id"])
+
+
+def logged(service: Service) -> list[dict[str, Any]]:
+    """The lines that it wrote."""
+    return [json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{")]
 
 
 def test_a_clients_trace_reaches_the_gateway(tmp_path: Path, indices: Path) -> None:
@@ -103,8 +123,7 @@ def test_a_clients_trace_reaches_the_gateway(tmp_path: Path, indices: Path) -> N
         headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
         answer = mill.client.http.post("/v1/jobs", json=body, headers=headers)
         mill.client.completed(answer.json()["id"], 3)
-        lines = [json.loads(line) for line in mill.gateway.log.read_text().splitlines() if line.startswith("{")]
-        assert [line["trace_id"] for line in lines if line.get("outcome") == "answered"] == [TRACE] * 3
+        assert [line["trace_id"] for line in logged(mill.gateway) if line.get("outcome") == "answered"] == [TRACE] * 3
 
 
 def test_it_says_that_the_broker_is_away_and_comes_back_by_itself(tmp_path: Path, indices: Path) -> None:
