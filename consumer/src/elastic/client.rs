@@ -6,6 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Url};
 use tokio::time::sleep;
@@ -68,15 +69,15 @@ impl Client {
     ///
     /// # Errors
     /// When the program is aborted meanwhile.
-    pub async fn post(&self, path: &str, body: &[u8]) -> Result<Reply, StoreGone> {
+    pub async fn post(&self, path: &str, body: Vec<u8>) -> Result<Reply, StoreGone> {
         tokio::select! {
             biased;
             () = self.shutdown.aborted() => Err(StoreGone),
-            reply = self.insist(path, body) => Ok(reply),
+            reply = self.insist(path, Bytes::from(body)) => Ok(reply),
         }
     }
 
-    async fn insist(&self, path: &str, body: &[u8]) -> Reply {
+    async fn insist(&self, path: &str, body: Bytes) -> Reply {
         loop {
             let mut turn = None;
             if self.failures().is_some() {
@@ -86,7 +87,7 @@ impl Client {
                 Some(failures) => sleep(PAUSES.after(failures)).await,
                 None => turn = None, // it came back while we waited
             }
-            match self.once(path, body).await {
+            match self.once(path, body.clone()).await {
                 Ok(reply) => {
                     self.outage.lock().unwrap_or_else(PoisonError::into_inner).take();
                     return reply;
@@ -96,8 +97,8 @@ impl Client {
         }
     }
 
-    async fn once(&self, path: &str, body: &[u8]) -> Result<Reply, String> {
-        let asking = self.ask(path, body.to_vec());
+    async fn once(&self, path: &str, body: Bytes) -> Result<Reply, String> {
+        let asking = self.ask(path, body);
         tokio::pin!(asking);
         tokio::select! {
             biased;
@@ -110,7 +111,7 @@ impl Client {
     }
 
     /// One try; an error is a reason to try again.
-    async fn ask(&self, path: &str, body: Vec<u8>) -> Result<Reply, String> {
+    async fn ask(&self, path: &str, body: Bytes) -> Result<Reply, String> {
         let url = self.base.join(path).map_err(|error| format!("{path} is no path: {error}"))?;
         let response = self.http.post(url).body(body).send().await.map_err(|error| cause(&error))?;
         let status = response.status().as_u16();

@@ -118,7 +118,7 @@ pub(super) async fn fetched(
         Ok(body) => body,
         Err(error) => return Ok(Err(format!("a lookup cannot be written: {error}"))),
     };
-    Ok(match client.post(PATH, &body).await? {
+    Ok(match client.post(PATH, body).await? {
         Reply::Refused { reason } => Err(format!("a lookup is refused: {reason}")),
         Reply::Answered(answer) => match serde_json::from_slice::<Answer>(&answer) {
             Ok(answer) if answer.docs.len() == wanted => Ok(answer.docs),
