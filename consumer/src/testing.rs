@@ -1,24 +1,14 @@
 //! Small requests for the crate's own unit tests.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::contract::GenerationRequest;
-use crate::llm::backoff::Backoff;
-use crate::llm::budget::BudgetSettings;
 use crate::llm::provider::{CallSettings, Providers};
 use crate::monitoring::Metrics;
 
 /// Metrics that nobody reads.
 pub fn metrics() -> Metrics {
-    let second = Duration::from_secs(1);
-    Metrics::new(&Providers::new(CallSettings {
-        concurrency: 1,
-        backoff: Backoff { base: second, cap: second },
-        budget: BudgetSettings { ratio: 0.1, per_second: 3.0 },
-        patience: second,
-    }))
+    Metrics::new(&Providers::new(CallSettings::default()))
 }
 
 /// A request for two slots with one llm column of text and one expression over it.

@@ -66,3 +66,44 @@ pub fn key(tenant: &str, id: &str) -> String {
 pub fn binding(tenant: &Name, dataset: &Name, job: &JobId) -> String {
     format!("{tenant}.{dataset}.{job}")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    const PLACES: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/examples/places.json"));
+
+    fn places() -> Value {
+        serde_json::from_str(PLACES).unwrap()
+    }
+
+    fn text<'value>(value: &'value Value, key: &str) -> &'value str {
+        value[key].as_str().unwrap()
+    }
+
+    #[test]
+    fn indexes_are_called_as_in_python() {
+        let places = places();
+        let names = Names::new(text(&places, "prefix"));
+        assert_eq!(names.registry(), text(&places, "registry"));
+        for kind in Kind::ALL {
+            assert_eq!(names.shared(kind), text(&places["shared"], kind.word()));
+        }
+    }
+
+    #[test]
+    fn documents_lie_under_the_ids_that_python_reads() {
+        let places = places();
+        for one in places["documents"].as_array().unwrap() {
+            assert_eq!(key(text(one, "tenant"), text(one, "id")), text(one, "key"));
+        }
+        for one in places["bindings"].as_array().unwrap() {
+            let name = |key| Name::try_from(text(one, key).to_owned()).unwrap();
+            let job = JobId::try_from(text(one, "job_id").to_owned()).unwrap();
+            assert_eq!(binding(&name("tenant"), &name("dataset"), &job), text(one, "key"));
+        }
+    }
+}

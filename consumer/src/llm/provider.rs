@@ -28,6 +28,17 @@ pub struct CallSettings {
     pub patience: Duration,
 }
 
+impl Default for CallSettings {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            backoff: Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(30) },
+            budget: BudgetSettings { ratio: 0.1, per_second: 3.0 },
+            patience: Duration::from_secs(30),
+        }
+    }
+}
+
 /// One model at one address.
 #[derive(Clone)]
 pub struct Line {

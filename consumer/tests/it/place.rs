@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 use synthmill_consumer::config::{Address, ElasticSettings};
 use synthmill_consumer::elastic::{Elastic, connect};
 use synthmill_consumer::health::{Health, Part};
-use synthmill_consumer::llm::backoff::Backoff;
-use synthmill_consumer::llm::budget::BudgetSettings;
 use synthmill_consumer::llm::provider::{CallSettings, Providers};
 use synthmill_consumer::monitoring::Metrics;
 use synthmill_consumer::shutdown::Shutdown;
@@ -87,19 +85,9 @@ pub fn consumer(prefix: &str) -> Consumer {
 /// The same to a server of the test's own.
 pub fn consumer_at(url: &str, prefix: &str) -> Consumer {
     let (health, shutdown) = (Health::needing(&[Part::Store]), Shutdown::default());
-    let elastic = connect(&settings(url, prefix), health.clone(), metrics(), &shutdown).unwrap();
+    let metrics = Metrics::new(&Providers::new(CallSettings::default()));
+    let elastic = connect(&settings(url, prefix), health.clone(), metrics, &shutdown).unwrap();
     Consumer { elastic, health, shutdown }
-}
-
-/// Metrics that nobody reads.
-pub fn metrics() -> Metrics {
-    let second = Duration::from_secs(1);
-    Metrics::new(&Providers::new(CallSettings {
-        concurrency: 1,
-        backoff: Backoff { base: second, cap: second },
-        budget: BudgetSettings { ratio: 0.1, per_second: 3.0 },
-        patience: second,
-    }))
 }
 
 fn settings(url: &str, prefix: &str) -> ElasticSettings {

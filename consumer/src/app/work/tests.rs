@@ -4,8 +4,6 @@ use std::time::Duration;
 use super::*;
 use crate::contract::{GenerationRequest, SlotDocument};
 use crate::jobs::Jobs;
-use crate::llm::backoff::Backoff;
-use crate::llm::budget::BudgetSettings;
 use crate::llm::client::Client;
 use crate::llm::provider::CallSettings;
 use crate::llm::provider::Providers;
@@ -67,18 +65,11 @@ impl Source for Listed {
 }
 
 fn desk() -> Arc<Desk<Breaking, Jobs>> {
-    let second = Duration::from_secs(1);
-    let calls = CallSettings {
-        concurrency: 1,
-        backoff: Backoff { base: second, cap: second },
-        budget: BudgetSettings { ratio: 0.1, per_second: 3.0 },
-        patience: second,
-    };
     Arc::new(Desk {
         store: Breaking,
         jobs: Jobs::default(),
         plans: Plans::new(1),
-        providers: Providers::new(calls),
+        providers: Providers::new(CallSettings::default()),
         client: Client::new(1).unwrap(),
         gateway_url: "http://127.0.0.1:9".to_owned(),
         shutdown: Shutdown::default(),
