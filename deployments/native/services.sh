@@ -9,7 +9,7 @@ serve() {
   local name=$1
   unset PYTHONDONTWRITEBYTECODE # every start would compile its imports anew
   launch "$@"
-  await "$name" 90 healthy
+  await "$name" "${START_SECONDS:-90}" healthy
 }
 
 healthy() { curl -fsS --max-time 5 "http://127.0.0.1:$PORT/readyz"; }
