@@ -1,9 +1,6 @@
-"""`make stack` as an operator uses it: everything up, a job through all of it, up again, down to the last process."""
+"""`make stack` as an operator uses it: up, a job through all of it, a dataset in Prefect's UI, up again, down."""
 
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,72 +8,47 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Client
-from tests.support.native import SCRIPTS, variables
+from tests.support.facts import assert_all_accepted, paid_twice
+from tests.support.indices import Indices
+from tests.support.killing import answered
+from tests.support.native import settings_from
+from tests.support.native_stack import Stack, native_stack
 from tests.support.on_stack import ON_STACK
-from tests.support.servers import free_ports
+from tests.support.prefect_ui import PrefectUi, prefect_ui
+from tests.support.provider import Provider, start_provider
 from tests.support.stack_jobs import recipe, rows
+from tests.support.wait import until
 
-pytestmark = [*ON_STACK, pytest.mark.e2e]
+pytestmark = [*ON_STACK, pytest.mark.e2e, pytest.mark.timeout(900)]
 ROWS = 60
-OFFSETS = {
-    "AMQP": 0,
-    "ELASTIC": 1,
-    "MINIO": 2,
-    "POSTGRES": 3,
-    "PREFECT": 4,
-    "GATEWAY": 5,
-    "API": 6,
-    "WORKER": 7,
-    "CONSUMER": 9,
-    "FLOWS": 11,
-}
-FURTHER = (8, 10, 101, 10_000, 10_001)  # the second of each service, and what Elasticsearch and RabbitMQ take
-
-
-class Stack:
-    """A stack in a folder and on ports of its own, with two workers and two consumers."""
-
-    def __init__(self, home: Path) -> None:
-        base = free_ports((*OFFSETS.values(), *FURTHER))
-        ports = {f"SYNTHMILL_STACK_{name}_PORT": str(base + offset) for name, offset in OFFSETS.items()}
-        self.home = home
-        self.settings = {"SYNTHMILL_STACK_HOME": str(home), "WORKERS": "2", "CONSUMERS": "2", **ports}
-
-    def run(self, *arguments: str) -> str:
-        """What the command says; it has to end well."""
-        command = [SCRIPTS / "stack", *arguments]
-        environment = {**os.environ, **self.settings}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stdout + done.stderr
-
-    def pids(self) -> dict[str, int]:
-        """What runs, by name."""
-        return {file.name: int(file.read_text().split()[0]) for file in (self.home / "pids").iterdir()}
-
-    def told(self) -> dict[str, str]:
-        """What a client is told."""
-        return variables(**self.settings)
+RECORDS, CONCURRENCY, LATENCY_MS = 2_000, 6, 200
+"""30 s of work for two consumers and more: time to look at it, and to cancel at half."""
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with tempfile.TemporaryDirectory(prefix="synthmill-stack-", ignore_cleanup_errors=True) as folder:
-        home = Path(folder)
-        home.chmod(0o755)  # Elasticsearch and PostgreSQL run as another user
-        stack = Stack(home)
-        try:
-            stack.run("up")
-            yield stack
-        finally:
-            stack.run("down")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """Behind the gateway; its log is the witness of what was paid."""
+    with start_provider(tmp_path_factory.mktemp("provider"), latency_ms=LATENCY_MS) as provider:
+        yield provider
 
 
-def api_key(told: dict[str, str]) -> str:
-    """A key as the README has one made."""
-    command = [sys.executable, "-m", "synthmill", "keys", "create", "--scopes", "all", "--name", "admin"]
-    environment = {**os.environ, **told}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+GATEWAY = """
+version: 1
+offline: true
+providers:
+  pretended: {{kind: openai, api_base: "{base_url}"}}
+models:
+  slow: {{provider: pretended, model: fake-1}}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    file = tmp_path_factory.mktemp("gateway") / "gateway.yaml"
+    file.write_text(GATEWAY.format(base_url=provider.base_url))
+    limits = {"SYNTHMILL_CONSUMER__CONCURRENCY": str(CONCURRENCY), "SYNTHMILL_CONSUMER__PREFETCH": "12"}
+    with native_stack(OPENAI_API_KEY="unused", SYNTHMILL_GATEWAY__FILE=str(file), **limits) as stack:
+        yield stack
 
 
 def alive(pid: int) -> bool:
@@ -94,11 +66,67 @@ def test_everything_is_healthy_and_told_with_its_address(stack: Stack) -> None:
 
 def test_a_file_becomes_records_through_all_of_it(stack: Stack) -> None:
     told = stack.told()
-    with closing(Client(told["SYNTHMILL_API_URL"], api_key(told))) as client:
+    with closing(Client(told["SYNTHMILL_API_URL"], stack.api_key())) as client:
         source = client.upload("products.csv", rows(ROWS))
         job = client.order(recipe(model={"route": "offline/fake-1"}, target={"records": ROWS}), source)
         client.completed(job, ROWS)
         assert sorted(record["slot"] for record in client.records(job)) == list(range(ROWS))
+
+
+def test_a_person_makes_a_dataset_in_prefects_ui(stack: Stack, provider: Provider, tmp_path: Path) -> None:
+    told = stack.told()
+    with (
+        closing(Client(told["SYNTHMILL_API_URL"], stack.api_key())) as client,
+        Indices(settings_from(told).elasticsearch) as indices,
+        prefect_ui(told["PREFECT_API_URL"], told["PREFECT_API_AUTH_STRING"], pictures(tmp_path)) as ui,
+    ):
+        store_recipe(client)
+        job = start_by_form(ui)
+        until(lambda: len(answered(provider)) >= RECORDS // 2, "half of the records", seconds=240)
+        ui.tab("Artifacts")
+        ui.until_told(f"/{RECORDS} records")
+        ui.picture("prefect-progress")
+        ui.choose("Cancel", confirm="Cancel Flow Run")
+        ui.until_in_state("Cancelled")
+        assert_cancelled_with_exact_counts(client, indices, job, len(answered(provider)))
+        ui.choose("Retry", confirm="Retry")
+        ui.until_in_state("Completed")
+        ui.page.reload()  # cards that are shown already are not renewed
+        ui.until_told(f"{RECORDS}/{RECORDS} records")
+        ui.picture("prefect-completed")
+        assert_all_accepted(indices.job(job), indices.slots(job), RECORDS)
+        assert paid_twice(answered(provider)) == 0
+
+
+def store_recipe(client: Client) -> None:
+    """What the form's names stand for."""
+    wanted = recipe(model={"route": "slow"}, seed=2)
+    client.http.post("/v1/recipes", json=wanted).raise_for_status()
+    client.upload("catalogue.csv", rows(RECORDS))
+
+
+def start_by_form(ui: PrefectUi) -> str:
+    """Fills in the recipe and the source by their names; the run's id, which is the job's."""
+    ui.open_deployment("generate-dataset")
+    ui.open_form()
+    ui.field("Recipe").fill("products")
+    ui.page.get_by_role("button", name="Add item").click()
+    ui.page.get_by_role("textbox").nth(2).fill("catalogue.csv")  # after the run's name and the recipe
+    ui.picture("prefect-form")
+    return ui.submit()
+
+
+def assert_cancelled_with_exact_counts(client: Client, indices: Indices, job: str, paid: int) -> None:
+    """What is told is what is stored: each record that was paid for once, the rest open."""
+    until(lambda: client.http.get(f"/v1/jobs/{job}").json()["state"] == "cancelled", "the job to be cancelled")
+    shown, stored = client.http.get(f"/v1/jobs/{job}").json(), len(indices.slots(job))
+    assert RECORDS // 2 <= shown["accepted"] == stored == paid < RECORDS
+    assert (shown["requested"], shown["pending"]) == (RECORDS, RECORDS - stored)
+
+
+def pictures(folder: Path) -> Path:
+    """Where they are kept; SYNTHMILL_TEST_PICTURES=docs/images renews those of the documentation."""
+    return Path(os.environ.get("SYNTHMILL_TEST_PICTURES", str(folder)))
 
 
 def test_a_second_time_changes_nothing(stack: Stack) -> None:
