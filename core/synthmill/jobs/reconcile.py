@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from synthmill.errors import VersionConflict
 from synthmill.jobs.advance import advance
-from synthmill.jobs.documents import find_job, jobs_of
+from synthmill.jobs.documents import Changes, change_job, find_job, jobs_of
 from synthmill.jobs.events import say
 from synthmill.jobs.export.requests import OPEN_STATES, all_exports, overdue, send_export
 from synthmill.jobs.lease import new_owner
@@ -131,6 +131,7 @@ def _overdue(services: Services, job: JobDocument) -> bool:
 async def _send_again(services: Services, job: JobDocument) -> None:
     if job.state is JobState.PUBLISHED:
         await send(services, job)  # the same message id: a worker that has it drops this one
+        await _wait_anew(services, job)
     else:
         await publish(services, job.tenant, job.job_id, by="reconcile")
     seconds = services.settings.job.resend_seconds
@@ -138,6 +139,15 @@ async def _send_again(services: Services, job: JobDocument) -> None:
     await say(
         services.store, "reconcile", "job.resent", text, tenant=job.tenant, job_id=job.job_id, level=Level.WARNING
     )
+
+
+async def _wait_anew(services: Services, job: JobDocument) -> None:
+    """Else a job that waits behind many others would be sent at every pass, and lie in the queue as often."""
+
+    def decide(found: JobDocument) -> Changes | None:
+        return {} if (found.state, found.round) == (job.state, job.round) else None
+
+    await change_job(services.store, job.tenant, job.job_id, decide)
 
 
 async def take_turn(services: Services, tenant: str, owner: str, seconds: float, *, of: str = "reconcile") -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from synthmill.embedded import EmbeddedServices, open_embedded
-from synthmill.jobs.documents import change_job, get_job
+from synthmill.jobs.documents import change_job, get_job, jobs_of
 from synthmill.jobs.order import InputFile, JobOrder
 from synthmill.jobs.reconcile import reconcile, sweep_in_turn, take_turn
 from synthmill.jobs.submit import stage, submit
@@ -57,6 +57,18 @@ async def test_a_job_whose_message_is_lost_is_sent_again(services: EmbeddedServi
     await lose_the_message(services)
     assert (await reconcile(services)).resent == 1
     assert (await services.broker.depth(Queue.JOBS)).ready == 1
+
+
+async def test_a_job_that_waits_behind_others_is_not_sent_at_every_pass(
+    services: EmbeddedServices, order: Order
+) -> None:
+    await submit(services, order())
+    published = await get_job(services.store, TENANT, JOB)
+    an_hour_ago = (now() - timedelta(hours=1)).isoformat()
+    await services.store.patch(jobs_of(TENANT), JOB, {"updated_at": an_hour_ago}, expected=published.version)
+    settings = services.settings.model_copy(update={"job": JobSettings(resend_seconds=1_800)})
+    patient = dataclasses.replace(services, settings=settings)
+    assert [(await reconcile(patient)).resent for _ in range(3)] == [1, 0, 0]
 
 
 async def test_a_job_that_somebody_plans_is_left_alone(services: EmbeddedServices, order: Order) -> None:
