@@ -60,7 +60,7 @@ class Place:
 
     def schedule(self) -> None:
         """A deployment of the refresh that comes round every few seconds."""
-        flow = self.prefect.http.post("/flows/", json={"name": "refresh-dataset"}).json()
+        flow = self.prefect.patiently("POST", "/flows/", {"name": "refresh-dataset"})
         interval = {"interval": INTERVAL_SECONDS, "anchor_date": datetime.now(UTC).isoformat()}
         deployment = {
             "name": "scheduled",
@@ -75,8 +75,7 @@ class Place:
             "concurrency_options": {"collision_strategy": "CANCEL_NEW"},
             "schedules": [{"active": True, "schedule": interval}],
         }
-        made = self.prefect.http.post("/deployments/", json=deployment)
-        assert made.is_success, made.text
+        self.prefect.patiently("POST", "/deployments/", deployment)
 
     def ended(self) -> list[dict[str, Any]]:
         """States of the runs that ran."""

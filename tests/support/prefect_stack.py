@@ -93,8 +93,8 @@ class PrefectStack:
         """The pool, and the flow in it; twice is once."""
         if self.http.get(f"/work_pools/{POOL}").status_code == 404:
             template = {"job_configuration": _JOB, "variables": _VARIABLES}
-            _made(self.http.post("/work_pools/", json={"name": POOL, "type": "process", "base_job_template": template}))
-        flow = _made(self.http.post("/flows/", json={"name": FLOW}))
+            self.patiently("POST", "/work_pools/", {"name": POOL, "type": "process", "base_job_template": template})
+        flow = self.patiently("POST", "/flows/", {"name": FLOW})
         deployment = {
             "name": DEPLOYMENT,
             "flow_id": flow["id"],
@@ -105,14 +105,14 @@ class PrefectStack:
             "job_variables": {"working_dir": str(self.folder)},
             "enforce_parameter_schema": False,
         }
-        _made(self.http.post("/deployments/", json=deployment))
+        self.patiently("POST", "/deployments/", deployment)
 
     def run(self, order: Mapping[str, Any], **more: Any) -> str:  # noqa: ANN401  as the API takes it
         """A run's id."""
         found = _made(self.http.get(f"/deployments/name/{FLOW}/{DEPLOYMENT}"))
         key = {"idempotency_key": uuid.uuid4().hex}  # SQLite refuses now and then, and is asked again
         body = {"parameters": {"order": order}, "state": {"type": "SCHEDULED"}, **key, **more}
-        return str(self._patiently("POST", f"/deployments/{found['id']}/create_flow_run", body)["id"])
+        return str(self.patiently("POST", f"/deployments/{found['id']}/create_flow_run", body)["id"])
 
     def runs(self) -> list[dict[str, Any]]:
         """All of them."""
@@ -141,12 +141,12 @@ class PrefectStack:
     def set_state(self, run_id: str, type_: str, name: str | None = None) -> None:
         """What the UI's buttons do."""
         state = {"type": type_, **({} if name is None else {"name": name, "message": f"{name} from the UI"})}
-        answer = self._patiently("POST", f"/flow_runs/{run_id}/set_state", {"state": state})
+        answer = self.patiently("POST", f"/flow_runs/{run_id}/set_state", {"state": state})
         assert answer["status"] == "ACCEPT", answer
 
     def resume(self, run_id: str) -> None:
         """The UI's button at a suspended run."""
-        answer = self._patiently("POST", f"/flow_runs/{run_id}/resume", {})
+        answer = self.patiently("POST", f"/flow_runs/{run_id}/resume", {})
         assert answer["status"] == "ACCEPT", answer
 
     def artifacts(self, run_id: str) -> dict[str, Any]:
@@ -168,7 +168,9 @@ class PrefectStack:
         if "http" in vars(self):
             self.http.close()
 
-    def _patiently(self, method: str, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401  JSON
+    def patiently(self, method: str, path: str, body: Mapping[str, Any]) -> Any:  # noqa: ANN401  JSON
+        """What the server answers at last: with SQLite it answers 503 while another request writes."""
+
         def answered() -> list[httpx.Response]:
             with suppress(httpx.TransportError):
                 answer = self.http.request(method, path, json=body)
