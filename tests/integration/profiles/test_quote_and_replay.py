@@ -32,6 +32,7 @@ async def test_open_slots_of_a_class_are_tried_again_and_no_others(services: Ser
     again = await replay_rejects(services, tenant, "job-1", by="flow")
     assert (again.outcome, again.round) == (ReplayOutcome.ALREADY, done.round)
     place = Place(tenant, Collection.SLOTS, "colours")
+    await services.store.visible(place)
     rounds = {hit.document["slot"]: hit.document["round"] async for hit in services.store.scan(place)}
     assert rounds == {0: 1, 1: done.round - 1, 2: 1, 3: done.round - 1}
 
