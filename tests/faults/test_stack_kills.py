@@ -108,7 +108,7 @@ def kill_minio_during_an_upload(folder: Path, servers: Servers, seed: int) -> No
     """The client is told to come again, and when it does all is well; nothing of the first try is left."""
     minio = servers.own("minio")
     moment = random.Random(seed).randrange(1, BLOCKS)
-    row = b"P-%09d," + b"product" * (ROW_BYTES // 7) + b",1\n"
+    row = b"P-%09d," + b"product" * (ROW_BYTES // 7) + b",%d\n" % seed  # no file of an earlier scene
     with scene(folder, servers, seed, "minio") as at:
 
         def blocks() -> Iterator[bytes]:
