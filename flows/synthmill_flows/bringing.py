@@ -1,8 +1,5 @@
 """The steps of a run in their order: stage → claim → publish → track → check → gate → release → export → clean up."""
 
-import asyncio
-
-from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, Pause
@@ -20,7 +17,8 @@ from synthmill_flows.ending import blocked_state, final_state
 from synthmill_flows.gating import Judgement, judge
 from synthmill_flows.identity import Run
 from synthmill_flows.parameters import GenerateParameters
-from synthmill_flows.progress import artifact_progress
+from synthmill_flows.patience import until_prefect_listens
+from synthmill_flows.progress import Shown
 from synthmill_flows.report import publish_report
 from synthmill_flows.tasks import check_job, clean_up_job, export_job, publish_job, stage_job, track_job
 from synthmill_flows.wishes import pass_on
@@ -41,7 +39,7 @@ async def bring(services: Services, run: Run, order: GenerateParameters) -> Stat
 async def _bring(services: Services, run: Run, order: GenerateParameters) -> State[None]:
     await stage_job(run, order)
     claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
-    async with claimed(claimant, watch=artifact_progress(run.job_id).on_status):
+    async with claimed(claimant, watch=Shown(run.job_id).on_status):
         beginning = await attempt(beginning_of(run.flow_run_id), "why this run began") or Beginning.FIRST
         if beginning is Beginning.BY_A_PERSON:
             await go_on(services, run)
@@ -50,7 +48,8 @@ async def _bring(services: Services, run: Run, order: GenerateParameters) -> Sta
         announce_start(run, job.dataset, job.round, again=beginning is not Beginning.FIRST)
         status = await track_job(run)
         ended = await _finish(services, run, order, status)
-        await _until_prefect_listens()
+        # a state that cannot be told now would be lost, and the run would seem to go on for ever
+        await until_prefect_listens(_HEALTH_SECONDS)
     if status.state is JobState.PAUSED:
         await _suspend(services, run, status)
     return ended
@@ -82,10 +81,3 @@ async def _suspend(services: Services, run: Run, status: Status) -> None:
     if state is not None and state.type is StateType.PAUSED:
         raise Pause(state=state)
     await asuspend_flow_run(timeout=_SUSPENDED_SECONDS, key=f"round-{status.round}")
-
-
-async def _until_prefect_listens() -> None:
-    """A state that cannot be told now would be lost, and the run would seem to go on for ever."""
-    async with get_client() as client:
-        while await client.api_healthcheck() is not None:  # noqa: ASYNC110  nothing but the server can tell
-            await asyncio.sleep(_HEALTH_SECONDS)

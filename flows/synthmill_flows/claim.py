@@ -6,18 +6,19 @@ was a process of this machine that is gone.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from synthmill.errors import Retriable, SynthmillError, VersionConflict
-from synthmill.jobs.documents import get_job, jobs_of
+from synthmill.errors import Retriable, SynthmillError
+from synthmill.jobs.documents import Changes, VersionedJob, get_job, jobs_of
 from synthmill.jobs.status import job_status
 from synthmill.jobs.track import OnStatus
 from synthmill.services import Services
+from synthmill.versioned import change
 from synthmill_schemas.base import now
 from synthmill_schemas.job import JobDocument, Lease
 
@@ -47,40 +48,39 @@ class Claimant:
 
     async def take(self) -> Turn:
         """Takes the job if it is free, ours already, or its holder is dead."""
-        return await self._swap(self._taken)
+        return await self._change(self._taken)
 
     async def keep(self) -> None:
         """Renews until cancelled, or until another process has the job: this one was taken for dead meanwhile."""
         while True:
             await asyncio.sleep(self.services.settings.job.flow_lease_seconds / _RENEWALS_PER_LEASE)
             with suppress(Retriable):  # the next renewal comes before the lease runs out
-                if await self._swap(self._kept) is Turn.ANOTHERS:
+                if await self._change(self._kept) is Turn.ANOTHERS:
                     return
 
     async def give_back(self) -> None:
         """Lets the next run have it; `flow_run_id` stays, it tells who had it last."""
-        await self._swap(lambda job: {"flow": None} if self._here(job.flow) else None)
+        await self._change(lambda job: {"flow": None} if self._here(job.flow) else None)
 
-    async def _swap(self, decide: Callable[[JobDocument], Mapping[str, object] | None]) -> Turn:
+    async def _change(self, decide: Callable[[JobDocument], Changes | None]) -> Turn:
         # Not by change_job: that sets updated_at, which tells when the job ended, and a claim is no progress.
-        while True:
-            job = await get_job(self.services.store, self.tenant, self.job_id)
-            changes = decide(job.document)
-            if changes is None:
-                return Turn.ANOTHERS
-            with suppress(VersionConflict):
-                await self.services.store.patch(jobs_of(self.tenant), self.job_id, dict(changes), expected=job.version)
-                return Turn.OURS
+        store = self.services.store
 
-    def _taken(self, job: JobDocument) -> Mapping[str, object] | None:
+        async def read() -> VersionedJob:
+            return await get_job(store, self.tenant, self.job_id)
+
+        job = await change(store, jobs_of(self.tenant), self.job_id, read, decide)
+        return Turn.OURS if self._here(job.document.flow) else Turn.ANOTHERS
+
+    def _taken(self, job: JobDocument) -> Changes | None:
         held = job.flow
         if held is not None and not self._here(held) and held.expires_at > now() and not holder_is_dead(held.owner):
             return None  # perhaps another process of this very run, which Prefect began twice
         seconds = self.services.settings.job.flow_lease_seconds
         lease = Lease(owner=owner_of(self.flow_run_id), expires_at=now() + timedelta(seconds=seconds))
-        return {"flow_run_id": self.flow_run_id, "flow": lease.model_dump(mode="json")}
+        return {"flow_run_id": self.flow_run_id, "flow": lease}
 
-    def _kept(self, job: JobDocument) -> Mapping[str, object] | None:
+    def _kept(self, job: JobDocument) -> Changes | None:
         return self._taken(job) if job.flow is None or self._here(job.flow) else None
 
     def _here(self, held: Lease | None) -> bool:

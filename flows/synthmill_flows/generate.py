@@ -3,29 +3,24 @@
 It may be stopped, retried or started twice at any moment: the job document says what is done (design laws 2 and 10).
 """
 
-import asyncio
-
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
-from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 
 from synthmill.runs.prefect import FLOW
 from synthmill.services import Services
 from synthmill_flows.bringing import bring
-from synthmill_flows.current import run_services
 from synthmill_flows.hooks import note_crash, pass_on_cancel
-from synthmill_flows.identity import Run, run_of
+from synthmill_flows.identity import Run
+from synthmill_flows.naming import given
 from synthmill_flows.parameters import GenerateParameters
-from synthmill_flows.wishes import pass_on
+from synthmill_flows.standing import standing_for_a_job
 
 
 def run_name() -> str:
     """How a run is listed: by the job or recipe that it was given."""
-    order = flow_run.get_parameters().get("order")
-    given = order if isinstance(order, GenerateParameters) else GenerateParameters.model_validate(order or {})
-    return f"generate {given.job_id or given.recipe or flow_run.get_id()}"
+    order = given(GenerateParameters)
+    return f"generate {order.job_id or order.recipe or flow_run.get_id()}"
 
 
 @flow(name=FLOW, flow_run_name=run_name, on_cancellation=[pass_on_cancel], on_crashed=[note_crash])
@@ -38,17 +33,8 @@ async def generate_dataset(order: GenerateParameters) -> State[None]:
     Args:
         order: What to generate, or which job to go on with.
     """
-    async with run_services() as services:
-        run = _this_run(services)
-        try:
-            return await bring(services, run, order)
-        except (asyncio.CancelledError, TerminationSignal):
-            await pass_on(services, run)
-            raise
 
+    async def work(services: Services, run: Run) -> State[None]:
+        return await bring(services, run, order)
 
-def _this_run(services: Services) -> Run:
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        raise AssertionError("generate_dataset runs as a flow, not as a plain function")
-    return run_of(context.flow_run, context.parameters or {}, services.settings)
+    return await standing_for_a_job(work)

@@ -19,6 +19,7 @@ from synthmill.services import Services, open_services
 from synthmill.settings import Settings
 from synthmill_flows.identity import Run, run_of
 from synthmill_flows.report import publish_report
+from synthmill_flows.wishes import CANCELLED_IN_PREFECT
 from synthmill_schemas.event import Level
 
 _STILL_SECONDS = 2.0
@@ -35,8 +36,7 @@ async def pass_on_cancel(flow: Flow[..., Any], flow_run: FlowRun, state: State) 
         if found is None or found.document.flow_run_id not in (None, run.flow_run_id):
             return
         with suppress(UserError):  # it ended before
-            reason = "its run was cancelled in Prefect; Retry goes on with it"
-            await cancel(services, run.tenant, run.job_id, service="flow", reason=reason)
+            await cancel(services, run.tenant, run.job_id, service="flow", reason=CANCELLED_IN_PREFECT)
         await publish_report(services, run, await _at_rest(services, run))
 
 

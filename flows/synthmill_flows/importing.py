@@ -3,7 +3,6 @@
 from prefect import flow
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from synthmill.catalog.importing import Imported
@@ -11,6 +10,7 @@ from synthmill.catalog.importing import import_sources as import_all
 from synthmill.catalog.locations import LocationKind
 from synthmill_flows.current import run_services, services
 from synthmill_flows.display import attempt
+from synthmill_flows.naming import given
 from synthmill_flows.parameters import ImportParameters
 from synthmill_flows.patience import patient
 
@@ -19,9 +19,7 @@ _SHOWN = 100
 
 def run_name() -> str:
     """How a run is listed: by its place."""
-    order = flow_run.get_parameters().get("order") or {}
-    given = order if isinstance(order, ImportParameters) else ImportParameters.model_validate(order)
-    return f"import {given.location}"
+    return f"import {given(ImportParameters).location}"
 
 
 @patient

@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 
 from synthmill import logs
-from synthmill.errors import SynthmillError, UserError
 from synthmill.serving.http import serve
-from synthmill.serving.listening import Listening, add_options
+from synthmill.serving.listening import Listening, add_options, exit_code
 from synthmill.settings import Settings
 from synthmill_flows import environment
 from synthmill_flows.database import starting
@@ -29,19 +28,11 @@ def main() -> int:
     logs.configure("prefect", level="WARNING")
     home = Settings().home.absolute() / "prefect"
     environment.prepare_lasting_server(home, given.port)
-    try:
-        _serve(home, Listening(given.host, given.port, given.port_file, given.watch_stdin))
-    except SynthmillError as error:
-        logs.last_words(error)
-        return error.exit_code
-    except OSError as error:
-        refused = UserError(f"cannot listen on {given.host}:{given.port}: {error.strerror}; give another --port")
-        logs.last_words(refused)
-        return refused.exit_code
-    return 0
+    listening = Listening(given.host, given.port, given.port_file, given.watch_stdin)
+    return exit_code(lambda: _serve(home, listening), given.host, given.port)
 
 
-def _serve(home: Path, listening: Listening) -> None:
+def _serve(home: Path, listening: Listening) -> int:
     from prefect.server.api.server import create_app  # not before: Prefect reads its settings at import
     from prefect.server.database import provide_database_interface
 
@@ -52,10 +43,11 @@ def _serve(home: Path, listening: Listening) -> None:
         use_patient_sqlite(database)
         asyncio.run(provide_database_interface().create_db())
     asyncio.run(serve(create_app(final=True), listening, _DRAIN_SECONDS))
+    return 0
 
 
 if __name__ == "__main__":
-    exit_code = main()
+    code = main()
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(exit_code)  # all is closed; threads of Prefect's would be waited for
+    os._exit(code)  # all is closed; threads of Prefect's would be waited for

@@ -1,10 +1,12 @@
-"""Tasks that wait out a store or broker that is away."""
+"""Waits out what is away: tasks a store or broker, and whoever has to tell Prefect something its server."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
@@ -30,3 +32,10 @@ def patient(step: Callable[P, R]) -> Task[P, R]:
         retry_jitter_factor=0.5,
         retry_condition_fn=retriable,
     )(step)
+
+
+async def until_prefect_listens(every: float) -> None:
+    """Returns when Prefect's server answers; asks every so many seconds."""
+    async with get_client() as client:
+        while await client.api_healthcheck() is not None:  # noqa: ASYNC110  nothing but the server can tell
+            await asyncio.sleep(every)

@@ -94,11 +94,6 @@ class Shown:
             await attempt(aupdate_progress_artifact(self._id, progress=self._progress, description=text), what)
 
 
-def artifact_progress(job_id: str) -> Shown:
-    """The job's artifact; Prefect being away does not stop the run."""
-    return Shown(job_id)
-
-
 def event_progress(store: RecordStore, tenant: str, job_id: str) -> OnStatus:
     """Stores an event `progress` with the accounting identity; the same counts of two runs are one event."""
     throttle = Throttle()

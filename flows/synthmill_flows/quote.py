@@ -4,7 +4,6 @@ from prefect import flow, task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import INPUTS, RUN_ID
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from synthmill.jobs.documents import find_job
@@ -17,10 +16,11 @@ from synthmill_flows.current import services
 from synthmill_flows.display import attempt
 from synthmill_flows.hooks import note_crash, pass_on_cancel
 from synthmill_flows.identity import Run
+from synthmill_flows.naming import given
 from synthmill_flows.ordering import order_of
 from synthmill_flows.parameters import GenerateParameters, QuoteParameters
 from synthmill_flows.patience import patient
-from synthmill_flows.progress import artifact_key, artifact_progress
+from synthmill_flows.progress import Shown, artifact_key
 from synthmill_flows.standing import standing_for_a_job
 from synthmill_flows.tasks import clean_up_job, publish_job, track_job
 from synthmill_schemas.quote import Interval, QuoteReport
@@ -28,9 +28,7 @@ from synthmill_schemas.quote import Interval, QuoteReport
 
 def run_name() -> str:
     """How a run is listed: by its recipe."""
-    order = flow_run.get_parameters().get("order") or {}
-    given = order if isinstance(order, QuoteParameters) else QuoteParameters.model_validate(order)
-    return f"quote {given.recipe}"
+    return f"quote {given(QuoteParameters).recipe}"
 
 
 @task(persist_result=True, result_serializer="json", cache_policy=INPUTS + RUN_ID)
@@ -67,7 +65,7 @@ async def quote_recipe(order: QuoteParameters) -> State[None]:
     async def work(services: Services, run: Run) -> State[None]:
         await stage_quote(run, order)
         claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
-        async with claimed(claimant, watch=artifact_progress(run.job_id).on_status):
+        async with claimed(claimant, watch=Shown(run.job_id).on_status):
             await publish_job(run.tenant, run.job_id)
             status = await track_job(run)
             if not has_outcome(status):

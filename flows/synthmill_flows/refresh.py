@@ -3,7 +3,6 @@
 from prefect import flow, task
 from prefect.cache_policies import INPUTS, RUN_ID
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from synthmill.catalog.locations import files_at
@@ -19,6 +18,7 @@ from synthmill_flows.current import services
 from synthmill_flows.gating import release_job
 from synthmill_flows.hooks import note_crash, pass_on_cancel
 from synthmill_flows.identity import Run
+from synthmill_flows.naming import given
 from synthmill_flows.ordering import named_recipe
 from synthmill_flows.parameters import GenerateParameters, RefreshParameters
 from synthmill_flows.standing import standing_for_a_job
@@ -32,9 +32,7 @@ NOTHING_NEW = "NothingNew"
 
 def run_name() -> str:
     """How a run is listed: by its recipe."""
-    order = flow_run.get_parameters().get("order") or {}
-    given = order if isinstance(order, RefreshParameters) else RefreshParameters.model_validate(order)
-    return f"refresh {given.recipe}"
+    return f"refresh {given(RefreshParameters).recipe}"
 
 
 @task(persist_result=True, result_serializer="json", cache_policy=INPUTS + RUN_ID)

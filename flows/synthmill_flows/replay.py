@@ -3,7 +3,6 @@
 from prefect import flow, task
 from prefect.cache_policies import INPUTS, RUN_ID
 from prefect.client.schemas.objects import State
-from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from synthmill.jobs.replay import Replayed, ReplayOutcome
@@ -13,6 +12,7 @@ from synthmill_flows.bringing import bring
 from synthmill_flows.current import services
 from synthmill_flows.hooks import note_crash, pass_on_cancel
 from synthmill_flows.identity import Run
+from synthmill_flows.naming import given
 from synthmill_flows.parameters import GenerateParameters, ReplayParameters
 from synthmill_flows.standing import standing_for_a_job
 from synthmill_schemas.slot import RejectClass
@@ -20,9 +20,7 @@ from synthmill_schemas.slot import RejectClass
 
 def run_name() -> str:
     """How a run is listed: by its job."""
-    order = flow_run.get_parameters().get("order") or {}
-    given = order if isinstance(order, ReplayParameters) else ReplayParameters.model_validate(order)
-    return f"replay {given.job_id}"
+    return f"replay {given(ReplayParameters).job_id}"
 
 
 @task(persist_result=True, cache_policy=INPUTS + RUN_ID)

@@ -18,7 +18,7 @@ Work = Callable[[Services, Run], Awaitable[State[None]]]
 async def standing_for_a_job(work: Work) -> State[None]:
     """Does the work for this run's job; when the run is cancelled meanwhile, so is the job."""
     async with run_services() as services:
-        run = this_run(services)
+        run = _this_run(services)
         try:
             return await work(services, run)
         except (asyncio.CancelledError, TerminationSignal):
@@ -26,7 +26,7 @@ async def standing_for_a_job(work: Work) -> State[None]:
             raise
 
 
-def this_run(services: Services) -> Run:
+def _this_run(services: Services) -> Run:
     """The flow run that we are in, and its job."""
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:

@@ -26,7 +26,7 @@ from synthmill_flows.ordering import order_of
 from synthmill_flows.pace import FlowPace
 from synthmill_flows.parameters import GenerateParameters
 from synthmill_flows.patience import patient
-from synthmill_flows.progress import all_of, artifact_progress, event_progress
+from synthmill_flows.progress import Shown, all_of, event_progress
 from synthmill_flows.stalling import telling_of
 from synthmill_flows.wishes import heeding
 
@@ -50,7 +50,7 @@ async def publish_job(tenant: str, job_id: str) -> str:
 async def track_job(run: Run) -> Status:
     """Follows the job until it rests and moves it on between rounds; there is no deadline, work is never given up."""
     open_ = services()
-    shown = artifact_progress(run.job_id)
+    shown = Shown(run.job_id)
     on_status = all_of(shown.on_status, event_progress(open_.store, run.tenant, run.job_id), heeding(open_, run))
     on_stall = telling_of(run, shown)
     if open_.settings.profile is Profile.EMBEDDED:  # a store in this machine's file can be asked often

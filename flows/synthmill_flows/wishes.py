@@ -19,6 +19,7 @@ from synthmill_flows.display import attempt
 from synthmill_flows.identity import Run
 
 LOOK_SECONDS = 5.0
+CANCELLED_IN_PREFECT = "its run was cancelled in Prefect; Retry goes on with it"
 
 _CANCELLED = frozenset({StateType.CANCELLING, StateType.CANCELLED})
 
@@ -43,8 +44,7 @@ async def pass_on(services: Services, run: Run) -> State | None:
     state = await attempt(_state_of(run.flow_run_id), "the state of this run")
     with suppress(UserError):  # the job has ended meanwhile
         if state is not None and state.type in _CANCELLED:
-            reason = "its run was cancelled in Prefect; Retry goes on with it"
-            await cancel(services, run.tenant, run.job_id, service="flow", reason=reason)
+            await cancel(services, run.tenant, run.job_id, service="flow", reason=CANCELLED_IN_PREFECT)
         elif state is not None and state.type is StateType.PAUSED:
             reason = "its run was suspended in Prefect; Resume goes on with it"
             await pause(services, run.tenant, run.job_id, service="flow", reason=reason)

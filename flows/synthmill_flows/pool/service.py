@@ -17,6 +17,7 @@ from prefect.workers.process import ProcessWorker
 from synthmill.monitoring.readiness import NotReady, Question
 from synthmill.monitoring.server import monitored
 from synthmill.settings import Settings
+from synthmill_flows.patience import until_prefect_listens
 from synthmill_flows.pool.apply import apply
 from synthmill_flows.pool.handover import continue_dead, end, hand_over, runs_of
 from synthmill_flows.pool.templates import POOL
@@ -51,12 +52,12 @@ class PoolService:
     async def run(self) -> None:
         """Serves until `stop`; a server that goes away is waited for. `UserError` when the deployments have a fault."""
         async with monitored(self._settings.monitoring, self.parts):
-            if not await self._unless_stopped(_until_healthy()):
+            if not await self._unless_stopped(until_prefect_listens(_HEALTH_SECONDS)):
                 return
             if not await self._unless_stopped(apply(self._settings, self._folder)):
                 return
             while not self._stopping.is_set():
-                await self._unless_stopped(_until_healthy())
+                await self._unless_stopped(until_prefect_listens(_HEALTH_SECONDS))
                 await self._work()
 
     async def _work(self) -> None:
@@ -124,9 +125,3 @@ def worker_name(folder: Path) -> str:
 
 async def _ended(task: "asyncio.Task[None]") -> None:
     await asyncio.wait({task})
-
-
-async def _until_healthy() -> None:
-    async with get_client() as client:
-        while await client.api_healthcheck() is not None:  # noqa: ASYNC110  nothing but the server can tell
-            await asyncio.sleep(_HEALTH_SECONDS)
