@@ -221,6 +221,8 @@ async def test_what_is_no_field_path_is_the_callers_fault(store: RecordStore, te
 async def test_a_page_of_impossible_size_is_the_callers_fault(store: RecordStore, tenant: str, limit: int) -> None:
     with pytest.raises(UserError, match="10000"):
         await store.search(records(tenant), Query(limit=limit))
+    with pytest.raises(UserError, match="10000"):
+        await store.sample(records(tenant), limit, 1)
 
 
 async def test_facets_count_documents_by_value_most_frequent_first(
@@ -233,6 +235,50 @@ async def test_facets_count_documents_by_value_most_frequent_first(
     assert await store.facets(place, "data.score", {"data.priority": "low"}) == {"3": 1, "10": 1}
     assert await store.facets(place, "data.priority", limit=1) == {"low": 3}
     assert await store.facets(place, "data.nothing") == {}
+
+
+async def test_facets_count_within_words_and_conditions(store: RecordStore, tenant: str, ids: list[str]) -> None:
+    place = records(tenant)
+    assert await store.facets(place, "data.priority", text="refund") == {"high": 1, "low": 1}
+    assert await store.facets(place, "data.priority", {"data.priority": "low"}, text="order") == {"low": 2}
+    assert await store.facets(place, "data.tags", text="nothing") == {}
+
+
+async def test_a_sample_is_random_and_the_same_for_the_same_seed(store: RecordStore, tenant: str) -> None:
+    ids = await put_records(store, tenant, *({"score": number % 2} for number in range(200)))
+    place = records(tenant)
+    first = await store.sample(place, 20, 1)
+    drawn = [hit.id for hit in first.hits]
+    assert (len(set(drawn)), first.total, first.cursor) == (20, 200, None)
+    assert set(drawn) <= set(ids)
+    assert drawn not in (ids[:20], sorted(drawn))
+    assert [hit.id for hit in (await store.sample(place, 20, 1)).hits] == drawn
+    assert [hit.id for hit in (await store.sample(place, 20, 2)).hits] != drawn
+
+
+async def test_samples_of_many_seeds_leave_no_record_out(store: RecordStore, tenant: str) -> None:
+    ids = await put_records(store, tenant, *({"score": number} for number in range(30)))
+    drawn = [{hit.id for hit in (await store.sample(records(tenant), 10, seed)).hits} for seed in range(40)]
+    assert set().union(*drawn) == set(ids)
+
+
+async def test_a_sample_is_drawn_from_the_matches_alone(store: RecordStore, tenant: str, ids: list[str]) -> None:
+    place = records(tenant)
+    low = await store.sample(place, 2, 7, {"data.priority": "low"})
+    assert (len(low.hits), low.total) == (2, 3)
+    assert {hit.id for hit in low.hits} < set(ids[1:])
+    refunds = await store.sample(place, 100, 7, text="refund")
+    assert {hit.id for hit in refunds.hits} == {ids[0], ids[3]}
+    assert (await store.sample(place, 0, 7)).total == len(ids)
+
+
+async def test_a_sample_keeps_its_order_while_records_come_in(store: RecordStore, tenant: str) -> None:
+    await put_records(store, tenant, *({"score": number} for number in range(50)))
+    before = [hit.id for hit in (await store.sample(records(tenant), 50, 3)).hits]
+    await store.bulk([slot_write(accepted(tenant, slot, {"score": slot})) for slot in range(50, 100)])
+    await store.visible(slots(tenant))
+    after = [hit.id for hit in (await store.sample(records(tenant), 100, 3)).hits]
+    assert [id_ for id_ in after if id_ in before] == before
 
 
 async def test_states_and_reject_classes_are_facets(store: RecordStore, tenant: str) -> None:

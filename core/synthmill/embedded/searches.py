@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from synthmill import cursors
+from synthmill.embedded import sqlite
 from synthmill.embedded.filters import Sql, all_of, json_path, json_type, number, selected
 from synthmill.embedded.orders import Order
 from synthmill.embedded.places import Home
@@ -41,9 +42,7 @@ def get_many(connection: Connection, home: Home, ids: Sequence[str]) -> list[Sto
 
 def search(connection: Connection, tables: Tables, home: Home, query: Query) -> Page:
     """One page, in the order of the sort field (documents without it last), then of the id."""
-    if not 0 <= query.limit <= MAX_LIMIT:
-        raise UserError(f"a page has 0 to {MAX_LIMIT} hits, not {query.limit}")
-    matching = _matching(tables, home, query)
+    matching = _matching(tables, home, _bounded(query))
     total = _count(connection, tables, matching)
     order = Order.of(query.sort)
     wanted = all_of([matching, order.behind(cursors.read(query))]) if query.cursor else matching
@@ -55,6 +54,17 @@ def search(connection: Connection, tables: Tables, home: Home, query: Query) -> 
     hits = rows[: query.limit]
     more = hits and len(rows) > query.limit
     return Page([_stored(row) for row in hits], total, cursors.write(query, hits[-1][3], hits[-1][0]) if more else None)
+
+
+def sample(connection: Connection, tables: Tables, home: Home, query: Query, seed: int) -> Page:
+    """Those whose ids come first when shuffled by the seed."""
+    matching = _matching(tables, home, _bounded(query))
+    rows = connection.execute(
+        f"SELECT id, document, version FROM {tables.documents} WHERE number IN (SELECT number FROM {tables.documents}"
+        f" WHERE {matching.text} ORDER BY {sqlite.SHUFFLED}(id, ?) LIMIT ?) ORDER BY {sqlite.SHUFFLED}(id, ?)",
+        (*matching.parameters, str(seed), query.limit, str(seed)),
+    )
+    return Page([_stored(row) for row in rows], _count(connection, tables, matching), None)
 
 
 def count(connection: Connection, tables: Tables, home: Home, where: Where | None) -> int:
@@ -72,11 +82,9 @@ def totals(connection: Connection, tables: Tables, home: Home, names: Sequence[s
     return Totals(row[0], dict(zip(names, map(float, row[1:]), strict=True)))
 
 
-def facets(
-    connection: Connection, tables: Tables, home: Home, path: str, where: Where | None, limit: int
-) -> dict[str, int]:
-    """Values and how many documents hold each; each element of a list counts."""
-    matching = selected(home, where)
+def facets(connection: Connection, tables: Tables, home: Home, path: str, query: Query) -> dict[str, int]:
+    """Values and how many matches hold each; each element of a list counts."""
+    matching = _matching(tables, home, query)
     if path in COLUMNS:
         source, held, there = tables.documents, path, f"{path} IS NOT NULL"
     else:
@@ -86,7 +94,7 @@ def facets(
     rows = connection.execute(
         f"SELECT {held} AS held, count(DISTINCT number) AS documents FROM {source}"
         f" WHERE {matching.text} AND {there} GROUP BY held ORDER BY documents DESC, held LIMIT ?",
-        (*matching.parameters, limit),
+        (*matching.parameters, query.limit),
     )
     return {str(value): documents for value, documents in rows}
 
@@ -132,6 +140,12 @@ def scan_by_id(
         (*matching.parameters, limit),
     )
     return [_stored(row) for row in rows]
+
+
+def _bounded(query: Query) -> Query:
+    if not 0 <= query.limit <= MAX_LIMIT:
+        raise UserError(f"a page has 0 to {MAX_LIMIT} hits, not {query.limit}")
+    return query
 
 
 def _matching(tables: Tables, home: Home, query: Query) -> Sql:

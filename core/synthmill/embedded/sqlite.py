@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import hashlib
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,10 @@ _UNUSABLE = {
 }
 
 
+SHUFFLED = "shuffled"
+"""An SQL function of a text and a seed: a number that orders texts by chance, the same way in every process."""
+
+
 class Durability(StrEnum):
     """What a commit survives; the values are SQLite's. Each makes durable all that was committed before it."""
 
@@ -61,10 +66,16 @@ def connect(path: Path) -> Connection:
     try:
         _set_durability(connection, Durability.POWER_CUT)
         connection.execute("PRAGMA fullfsync = ON")  # macOS: waiting for the disk needs more than fsync there
+        connection.create_function(SHUFFLED, 2, _shuffled, deterministic=True)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _shuffled(text: str, seed: str) -> int:
+    digest = hashlib.blake2b(text.encode(), digest_size=8, key=seed.encode()).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def set_up(path: Path) -> Connection:

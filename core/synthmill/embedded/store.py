@@ -71,10 +71,22 @@ class SqliteRecordStore:
             partial(searches.search, tables=self._tables, home=home_of(place), query=query)
         )
 
-    async def facets(self, place: Place, path: str, where: Where | None = None, *, limit: int = 100) -> dict[str, int]:
+    async def sample(
+        self, place: Place, size: int, seed: int, where: Where | None = None, *, text: str | None = None
+    ) -> Page:
         """See the port."""
+        query = Query(where or {}, text, limit=size)
         return await self._database.read(
-            partial(searches.facets, tables=self._tables, home=home_of(place), path=path, where=where, limit=limit)
+            partial(searches.sample, tables=self._tables, home=home_of(place), query=query, seed=seed)
+        )
+
+    async def facets(
+        self, place: Place, path: str, where: Where | None = None, *, text: str | None = None, limit: int = 100
+    ) -> dict[str, int]:
+        """See the port."""
+        query = Query(where or {}, text, limit=limit)
+        return await self._database.read(
+            partial(searches.facets, tables=self._tables, home=home_of(place), path=path, query=query)
         )
 
     async def count(self, place: Place, where: Where | None = None) -> int:

@@ -169,8 +169,18 @@ class RecordStore(Protocol):
     async def search(self, place: Place, query: Query) -> Page:
         """One page of matches."""
 
-    async def facets(self, place: Place, path: str, where: Where | None = None, *, limit: int = 100) -> dict[str, int]:
-        """Values of a field and how many documents hold each, most frequent first."""
+    async def sample(
+        self, place: Place, size: int, seed: int, where: Where | None = None, *, text: str | None = None
+    ) -> Page:
+        """So many of the matches by chance, in random order, without a cursor; all of them when there are no more.
+
+        The same seed gives the same ones while the matches stay the same; a match that comes in changes only its place.
+        """
+
+    async def facets(
+        self, place: Place, path: str, where: Where | None = None, *, text: str | None = None, limit: int = 100
+    ) -> dict[str, int]:
+        """Values of a field and how many matches hold each, most frequent first."""
 
     async def count(self, place: Place, where: Where | None = None) -> int:
         """How many documents match."""

@@ -33,6 +33,12 @@ def holds(path: str, condition: Condition, types: frozenset[str]) -> Mapping:
     return _any_of([_equal(path, values, type_, alone=len(types) == 1) for type_ in sorted(types)])
 
 
+def by_chance(query: Mapping, seed: int) -> Mapping:
+    """The same matches, scored by a hash of id and seed; the server salts it by index, so each shuffles its own."""
+    score = {"seed": seed, "field": DOC_ID}
+    return {"function_score": {"query": query, "random_score": score, "boost_mode": "replace"}}
+
+
 def order(sort: str | None, types: Types) -> list[Mapping]:
     """By the field that `sort` names, "-" before it for descending, documents without it last; then by id."""
     by_id: Mapping = {DOC_ID: {"order": "asc", "unmapped_type": "keyword"}}

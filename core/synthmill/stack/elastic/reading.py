@@ -10,7 +10,7 @@ from synthmill.ports.records import Page, Query, Stored, Totals, Where
 from synthmill.stack.elastic.client import ElasticClient, Json, NotThere
 from synthmill.stack.elastic.documents import Hit
 from synthmill.stack.elastic.names import Home
-from synthmill.stack.elastic.queries import matching, order
+from synthmill.stack.elastic.queries import by_chance, matching, order
 from synthmill.stack.elastic.templates import LARGEST_PAGE
 from synthmill.stack.elastic.types import NUMERIC, FieldTypes
 
@@ -37,9 +37,7 @@ class Reader:
 
     async def search(self, home: Home, query: Query) -> Page:
         """One page, in the order of the sort field, then of the id."""
-        if not 0 <= query.limit <= LARGEST_PAGE:
-            raise UserError(f"a page has 0 to {LARGEST_PAGE} hits, not {query.limit}")
-        types = await self._types.of(home.target, [*query.where, *_sorted_by(query.sort)])
+        types = await self._types.of(home.target, [*_bounded(query).where, *_sorted_by(query.sort)])
         body: Json = {
             "query": matching(home, query.where, types, query.text),
             "sort": order(query.sort, types),
@@ -55,18 +53,33 @@ class Reader:
         cursor_text = _cursor(query, hits[-1]["sort"]) if hits and len(found["hits"]) > query.limit else None
         return Page([Hit.of(hit).stored(home) for hit in hits], found["total"]["value"], cursor_text)
 
-    async def facets(self, home: Home, path: str, where: Where | None, limit: int) -> dict[str, int]:
-        """Values and how many documents hold each; each element of a list counts."""
-        types = await self._types.of(home.target, [path, *(where or {})])
-        if not types[path] or limit < 1:
+    async def sample(self, home: Home, query: Query, seed: int) -> Page:
+        """Those with the highest score, which a hash of id and seed gives."""
+        types = await self._types.of(home.target, [*_bounded(query).where])
+        wanted = matching(home, query.where, types, query.text)
+        body: Json = {
+            "query": by_chance(wanted, seed),
+            "sort": ["_score", *order(None, types)],
+            "size": query.limit,
+            "seq_no_primary_term": True,
+            "track_total_hits": True,
+        }
+        found = (await self._client.search(home.target, body))["hits"]
+        return Page([Hit.of(hit).stored(home) for hit in found["hits"]], found["total"]["value"], None)
+
+    async def facets(self, home: Home, path: str, query: Query) -> dict[str, int]:
+        """Values and how many matches hold each; each element of a list counts."""
+        types = await self._types.of(home.target, [path, *query.where])
+        if not types[path] or query.limit < 1:
             return {}
         terms = {
             "field": path,
-            "size": limit,
-            "shard_size": max(_FACET_SHARE, 2 * limit),
+            "size": query.limit,
+            "shard_size": max(_FACET_SHARE, 2 * query.limit),
             "order": [{"_count": "desc"}, {"_key": "asc"}],
         }
-        answer = await self._aggregate(home, matching(home, where, types), {"values": {"terms": terms}})
+        wanted = matching(home, query.where, types, query.text)
+        answer = await self._aggregate(home, wanted, {"values": {"terms": terms}})
         buckets = answer["aggregations"]["values"]["buckets"] if "aggregations" in answer else []
         return {_value_text(bucket): bucket["doc_count"] for bucket in buckets}
 
@@ -130,6 +143,12 @@ class Reader:
             await self._client.close_snapshot(snapshot)
         except SynthmillError as error:
             logger.debug("a snapshot was not given back, it ends by itself: %s", error)
+
+
+def _bounded(query: Query) -> Query:
+    if not 0 <= query.limit <= LARGEST_PAGE:
+        raise UserError(f"a page has 0 to {LARGEST_PAGE} hits, not {query.limit}")
+    return query
 
 
 def _sorted_by(sort: str | None) -> list[str]:

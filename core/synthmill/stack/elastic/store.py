@@ -98,9 +98,17 @@ class ElasticRecordStore:
         """See the port."""
         return await self._reader.search(self._names.home(place), query)
 
-    async def facets(self, place: Place, path: str, where: Where | None = None, *, limit: int = 100) -> dict[str, int]:
+    async def sample(
+        self, place: Place, size: int, seed: int, where: Where | None = None, *, text: str | None = None
+    ) -> Page:
         """See the port."""
-        return await self._reader.facets(self._names.home(place), path, where, limit)
+        return await self._reader.sample(self._names.home(place), Query(where or {}, text, limit=size), seed)
+
+    async def facets(
+        self, place: Place, path: str, where: Where | None = None, *, text: str | None = None, limit: int = 100
+    ) -> dict[str, int]:
+        """See the port."""
+        return await self._reader.facets(self._names.home(place), path, Query(where or {}, text, limit=limit))
 
     async def count(self, place: Place, where: Where | None = None) -> int:
         """See the port."""
