@@ -1,7 +1,8 @@
 """Makes jobs by core's `submit`, and reads and moves them by core's own functions."""
 
 import hashlib
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from synthmill import tracing
@@ -132,30 +133,31 @@ async def page(services: Services, tenant: str, query: Query) -> Page:
 
 async def cancel(services: Services, tenant: str, job_id: str) -> JobDocument:
     """The job, cancelled; a 409 when it has ended."""
-    await get(services, tenant, job_id)
-    try:
+    async with _moving(services, tenant, job_id):
         return await core_cancel.cancel(
             services, tenant, job_id, service="api", reason="cancelled through the API; resume it to go on"
         )
-    except UserError as error:
-        raise Refused(Code.JOB_STATE, str(error)) from error
 
 
 async def pause(services: Services, tenant: str, job_id: str) -> JobDocument:
     """The job, paused; a 409 when it does not run."""
-    await get(services, tenant, job_id)
-    try:
+    async with _moving(services, tenant, job_id):
         return await core_pause.pause(
             services, tenant, job_id, service="api", reason="paused through the API; resume it to go on"
         )
-    except UserError as error:
-        raise Refused(Code.JOB_STATE, str(error)) from error
 
 
 async def resume(services: Services, tenant: str, job_id: str) -> JobDocument:
     """The job, going on; a 409 when there is nothing to go on with."""
-    document, status = await counted(services, tenant, job_id)
+    async with _moving(services, tenant, job_id) as job:
+        return await rounds.resume(services, job, await job_status(services.store, tenant, job_id), by="api")
+
+
+@asynccontextmanager
+async def _moving(services: Services, tenant: str, job_id: str) -> AsyncIterator[JobDocument]:
+    """The job, for a step that its state may forbid: a 404 when it is not the tenant's, a 409 when it is forbidden."""
+    job = await get(services, tenant, job_id)
     try:
-        return await rounds.resume(services, document, status, by="api")
+        yield job
     except UserError as error:
         raise Refused(Code.JOB_STATE, str(error)) from error

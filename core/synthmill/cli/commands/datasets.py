@@ -1,22 +1,17 @@
 """`synthmill datasets`: what was released, by version."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator
 
 import click
 from rich.table import Table
 
 from synthmill.cli import consoles, options
-from synthmill.cli.environment import load_settings
-from synthmill.cli.find import require_jobs
+from synthmill.cli.opening import with_services
 from synthmill.jobs.release.versions import datasets_in, shown_in, version_wanted, versions_in
 from synthmill.ports.records import Collection, Document, Place, Query
-from synthmill.services import Services, open_services
+from synthmill.services import Services
 from synthmill_schemas.dataset import DatasetDocument, VersionDocument
-
-T = TypeVar("T")
 
 _PAGE = 500
 
@@ -35,7 +30,7 @@ def list_command(as_json: bool) -> None:
         store, tenant = services.store, services.settings.tenant
         return [await _latest(services, found) async for found in datasets_in(store, tenant)]
 
-    versions = _with_services(find)
+    versions = with_services(find)
     if as_json:
         consoles.print_json({"datasets": [_told(version) for version in versions]})
     elif versions:
@@ -55,7 +50,7 @@ def show_command(name: str, as_json: bool) -> None:
         await version_wanted(store, tenant, name, None)
         return [version async for version in versions_in(store, tenant, name)]
 
-    versions = _with_services(find)
+    versions = with_services(find)
     if as_json:
         consoles.print_json({"dataset": name, "versions": [_told(version) for version in versions]})
     else:
@@ -80,7 +75,7 @@ def records_command(name: str, version: int | None, text: str | None, limit: int
             left = None if left is None else left - 1
             click.echo(json.dumps({**record["data"], "_record_id": record["record_id"]}, ensure_ascii=False))
 
-    _with_services(write)
+    with_services(write)
 
 
 async def _matching(services: Services, place: Place, version: int, text: str | None) -> AsyncIterator[Document]:
@@ -98,17 +93,6 @@ async def _matching(services: Services, place: Place, version: int, text: str | 
 
 async def _latest(services: Services, dataset: DatasetDocument) -> VersionDocument:
     return await version_wanted(services.store, dataset.tenant, dataset.dataset, dataset.latest)
-
-
-def _with_services(work: Callable[[Services], Awaitable[T]]) -> T:
-    settings = load_settings()
-    require_jobs(settings)
-
-    async def run() -> T:
-        async with open_services(settings) as services:
-            return await work(services)
-
-    return asyncio.run(run())
 
 
 def _table(versions: list[VersionDocument]) -> Table:

@@ -1,25 +1,23 @@
 """`synthmill dead-letters`: messages that nobody could work on, looked at, replayed or dropped."""
 
-import asyncio
 import getpass
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from rich.table import Table
 
 from synthmill.cli import consoles, options
-from synthmill.cli.environment import load_settings
-from synthmill.cli.find import full_job_id, require_jobs
+from synthmill.cli.find import full_job_id
+from synthmill.cli.opening import with_services
 from synthmill.dead_letters.letters import Which, all_of, get_letter
 from synthmill.dead_letters.replay import Clerk, Decided, Outcome, counts
-from synthmill.services import Services, open_services
+from synthmill.services import Services
 from synthmill_schemas.dead_letter import DeadLetterDocument, LetterState
 from synthmill_schemas.slot import RejectClass
 
-T = TypeVar("T")
 _QUEUES = ("jobs", "generation", "exports")
 _REFUSED_EXIT = 1
 _ids = click.argument("ids", nargs=-1, metavar="[ID]...")
@@ -54,7 +52,7 @@ def list_command(job: str | None, queue: str | None, class_: str | None, state: 
         found = [letter async for letter in all_of(services.store, services.settings.tenant, wanted)]
         return sorted(found, key=lambda letter: letter.at)
 
-    letters = _with_services(find)
+    letters = with_services(find)
     if as_json:
         consoles.print_json({"dead_letters": [_told(letter) for letter in letters]})
     elif letters:
@@ -68,7 +66,7 @@ def list_command(job: str | None, queue: str | None, class_: str | None, state: 
 @options.json_option
 def show_command(id_: str, as_json: bool) -> None:
     """Show one with its evidence, its headers and its body."""
-    letter = _with_services(lambda services: get_letter(services.store, services.settings.tenant, id_))
+    letter = with_services(lambda services: get_letter(services.store, services.settings.tenant, id_))
     if as_json:
         consoles.print_json(_told(letter))
         return
@@ -130,7 +128,7 @@ def _decide(
         clerk = Clerk(services, services.settings.tenant, "cli", getpass.getuser())
         return await act(clerk, await _chosen(services, ids, job))
 
-    decided = _with_services(run)
+    decided = with_services(run)
     if as_json:
         consoles.print_json({"decided": [asdict(each) for each in decided]})
     else:
@@ -152,17 +150,6 @@ async def _chosen(services: Services, ids: Sequence[str], job: str | None) -> li
 
 async def _job_id(services: Services, given: str | None) -> str | None:
     return None if given is None else await full_job_id(services, services.settings.tenant, given)
-
-
-def _with_services(work: Callable[[Services], Awaitable[T]]) -> T:
-    settings = load_settings()
-    require_jobs(settings)
-
-    async def run() -> T:
-        async with open_services(settings) as services:
-            return await work(services)
-
-    return asyncio.run(run())
 
 
 def _table(letters: Sequence[DeadLetterDocument]) -> Table:

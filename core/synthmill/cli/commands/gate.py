@@ -8,12 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from synthmill.cli import consoles, options, words
-from synthmill.cli.environment import load_settings
-from synthmill.cli.find import full_job_id, require_jobs
+from synthmill.cli.opening import with_job
 from synthmill.errors import ObjectMissing
 from synthmill.jobs.gate_reports import get_report, page_of
-from synthmill.services import open_services
-from synthmill.settings import Settings
+from synthmill.services import Services
 from synthmill_schemas.gate import Severity
 from synthmill_schemas.gate_report import Finding, GateReport, Outcome, Verdict
 
@@ -38,9 +36,7 @@ def gate_command(job: str, everything: bool, page: Path | None, as_json: bool) -
 
     The gate runs when a job has ended: on the stack always, elsewhere when the recipe has a gate section.
     """
-    settings = load_settings()
-    require_jobs(settings)
-    report = asyncio.run(_find(settings, job, page))
+    report = with_job(job, lambda services, job_id: _find(services, job_id, page))
     if as_json:
         consoles.print_json(report.model_dump(mode="json"))
     else:
@@ -49,15 +45,14 @@ def gate_command(job: str, everything: bool, page: Path | None, as_json: bool) -
         raise click.exceptions.Exit(_BLOCKED_EXIT)
 
 
-async def _find(settings: Settings, given: str, page: Path | None) -> GateReport:
-    async with open_services(settings) as services:
-        report = await get_report(services.store, settings.tenant, await full_job_id(services, settings.tenant, given))
-        if page is not None:
-            html = await page_of(services, report)
-            if html is None:
-                raise ObjectMissing(f"the page of job {report.job_id} was too big to be kept; --json has all of it")
-            await asyncio.to_thread(page.write_bytes, html)
-        return report
+async def _find(services: Services, job_id: str, page: Path | None) -> GateReport:
+    report = await get_report(services.store, services.settings.tenant, job_id)
+    if page is not None:
+        html = await page_of(services, report)
+        if html is None:
+            raise ObjectMissing(f"the page of job {report.job_id} was too big to be kept; --json has all of it")
+        await asyncio.to_thread(page.write_bytes, html)
+    return report
 
 
 def _show(report: GateReport, *, everything: bool) -> None:

@@ -1,18 +1,15 @@
 """`synthmill logs`: the events of a job, or its rejects, in the order in which they happened."""
 
-import asyncio
 from datetime import datetime
 
 import click
 from rich.text import Text
 
 from synthmill.cli import consoles, options
-from synthmill.cli.environment import load_settings
-from synthmill.cli.find import full_job_id, require_jobs
 from synthmill.cli.look import reject_place
+from synthmill.cli.opening import with_job
 from synthmill.ports.records import Collection, Document, Place
-from synthmill.services import open_services
-from synthmill.settings import Settings
+from synthmill.services import Services
 from synthmill_schemas.event import EventDocument, Level
 from synthmill_schemas.ledger import RejectDocument
 
@@ -25,25 +22,22 @@ _STYLES = {Level.DEBUG: "dim", Level.INFO: "name", Level.WARNING: "doubt", Level
 @click.option("as_json", "--json", is_flag=True, help="one document a line, as JSON")
 def logs_command(job: str, rejects: bool, as_json: bool) -> None:
     """Show what happened to JOB: each event with its time, service and name."""
-    settings = load_settings()
-    require_jobs(settings)
-    shown = asyncio.run(_print(settings, job, Collection.REJECTS if rejects else Collection.EVENTS, as_json=as_json))
+    collection = Collection.REJECTS if rejects else Collection.EVENTS
+    shown = with_job(job, lambda services, job_id: _print(services, job_id, collection, as_json=as_json))
     if not shown:
         consoles.err().print("nothing was rejected" if rejects else "nothing has happened yet")
 
 
-async def _print(settings: Settings, given: str, collection: Collection, *, as_json: bool) -> int:
+async def _print(services: Services, job_id: str, collection: Collection, *, as_json: bool) -> int:
     """Prints line by line, so that any number takes little memory; answers how many there were."""
-    place, shown = Place(settings.tenant, collection), 0
-    async with open_services(settings) as services:
-        job_id = await full_job_id(services, settings.tenant, given)
-        await services.store.visible(place)
-        async for stored in services.store.scan(place, {"job_id": job_id}, sort="at"):
-            shown += 1
-            if as_json:
-                consoles.print_json(stored.document, indent=None)
-            else:
-                consoles.show(_line(collection, stored.document))
+    place, shown = Place(services.settings.tenant, collection), 0
+    await services.store.visible(place)
+    async for stored in services.store.scan(place, {"job_id": job_id}, sort="at"):
+        shown += 1
+        if as_json:
+            consoles.print_json(stored.document, indent=None)
+        else:
+            consoles.show(_line(collection, stored.document))
     return shown
 
 
