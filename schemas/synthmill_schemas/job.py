@@ -114,6 +114,16 @@ class Refresh(Contract):
     vanished: Count = Field(0, description="seeds of the base that no source has any more")
 
 
+class StateChange(Contract):
+    """A state that the job came into, or a round that it went on with."""
+
+    n: int = Field(ge=1, description="1 for the first; stays with this change, however many are forgotten")
+    state: JobState
+    round: Round
+    reason: str | None = None
+    at: datetime
+
+
 class JobDocument(Contract):
     """One execution of a recipe on sources."""
 
@@ -143,5 +153,7 @@ class JobDocument(Contract):
     labels: JsonObject = Field(default_factory=dict)
     purpose: JobPurpose = JobPurpose.DATASET
     refresh: Refresh | None = None
+    history: list[StateChange] = Field(default_factory=list, description="the last changes of state, oldest first")
+    untold: Count = Field(0, description="how many of them webhooks are still to be made of")
     created_at: datetime = Field(default_factory=now)
     updated_at: datetime = Field(default_factory=now)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from synthmill import tracing
 from synthmill.errors import JobMissing
+from synthmill.jobs.history import recorded
 from synthmill.ports.records import Collection, Place, RecordStore
 from synthmill.tracing import Trace
 from synthmill.versioned import Changes as Changes  # part of what changing a job takes
@@ -41,7 +42,8 @@ async def get_job(store: RecordStore, tenant: str, job_id: str) -> VersionedJob:
 async def swap_job(store: RecordStore, job: VersionedJob, changes: Changes) -> VersionedJob:
     """Applies `changes` to exactly this version, or raises `VersionConflict`."""
     place = jobs_of(job.document.tenant)
-    return await swap(store, place, job.document.job_id, job, {**changes, "updated_at": now()})
+    changes = recorded(job.document, {**changes, "updated_at": now()})
+    return await swap(store, place, job.document.job_id, job, changes)
 
 
 async def change_job(
@@ -53,5 +55,9 @@ async def change_job(
         jobs_of(tenant),
         job_id,
         lambda: get_job(store, tenant, job_id),
-        lambda job: touched(decide(job)),
+        lambda job: _noted(job, touched(decide(job))),
     )
+
+
+def _noted(job: JobDocument, changes: Changes | None) -> Changes | None:
+    return None if changes is None else recorded(job, changes)

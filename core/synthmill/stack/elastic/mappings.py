@@ -8,7 +8,7 @@ from typing import Any
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT
 
-VERSION = 4
+VERSION = 5
 
 Mapping = dict[str, Any]
 
@@ -113,6 +113,8 @@ _FIELDS: dict[Collection, Mapping] = {
         "labels": FREE,
         "purpose": WORD,
         "refresh": KEPT,
+        "history": KEPT,
+        "untold": LONG,
         "created_at": MOMENT,
         "updated_at": MOMENT,
     },
