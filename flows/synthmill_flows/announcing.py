@@ -1,9 +1,9 @@
 """Which of Prefect's events a run sends when: at its start, at its end, at a stall, and for the dataset."""
 
+from synthmill.jobs.judging import Judgement
 from synthmill.jobs.stall import Stall
 from synthmill.jobs.status import Status
 from synthmill_flows.events import DatasetEvent, JobEvent, Subject, tell_dataset, tell_job
-from synthmill_flows.gating import Judgement
 from synthmill_flows.identity import Run
 from synthmill_flows.progress import counts_of
 from synthmill_schemas.base import JsonObject, now

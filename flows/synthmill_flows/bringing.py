@@ -7,6 +7,7 @@ from prefect.flow_runs import asuspend_flow_run
 
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.drive import has_outcome
+from synthmill.jobs.judging import Judgement
 from synthmill.jobs.status import Status, job_status
 from synthmill.services import Services
 from synthmill_flows.again import Beginning, beginning_of, go_on
@@ -14,7 +15,7 @@ from synthmill_flows.announcing import announce_end, announce_start
 from synthmill_flows.claim import Claimant, ClaimLost, claimed
 from synthmill_flows.display import attempt
 from synthmill_flows.ending import blocked_state, final_state
-from synthmill_flows.gating import Judgement, judge
+from synthmill_flows.gating import judge
 from synthmill_flows.identity import Run
 from synthmill_flows.parameters import GenerateParameters
 from synthmill_flows.patience import until_prefect_listens

@@ -11,11 +11,11 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 
+from synthmill.jobs.judging import Judgement
 from synthmill.jobs.status import Status
 from synthmill.services import Services
 from synthmill_flows.display import attempt
 from synthmill_flows.gate.show import gate_markdown, gate_rows
-from synthmill_flows.gating import Judgement
 from synthmill_flows.identity import Run
 from synthmill_flows.plot import picture, points_of
 from synthmill_flows.progress import artifact_key

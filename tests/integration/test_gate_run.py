@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -10,9 +11,14 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
 
+from synthmill.cli.judging import judging
 from synthmill.embedded import EmbeddedServices, open_embedded
+from synthmill.jobs.drive import drive
 from synthmill.jobs.gate_reports import get_report
+from synthmill.jobs.judging import GateBlocked, Judgement
 from synthmill.jobs.order import JobOrder
+from synthmill.jobs.release import ReleaseOutcome
+from synthmill.jobs.status import Status
 from synthmill.jobs.submit import stage
 from synthmill.settings import Settings
 from synthmill_flows.generate import generate_dataset
@@ -43,6 +49,13 @@ async def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 async def run(services: EmbeddedServices, job_id: str, most: int) -> State[None]:
     """A run of a job of four poems that may have so many letters."""
+    async with at_work(services, job_id, most):
+        return await generate_dataset(GenerateParameters(job_id=job_id), return_state=True)
+
+
+@asynccontextmanager
+async def at_work(services: EmbeddedServices, job_id: str, most: int) -> AsyncIterator[None]:
+    """The job is staged, and its services make the poems."""
     declared = {"expectations": [{"expect": "length", "column": "poem", "maximum": most, "name": "short poems"}]}
     await stage(services, JobOrder(TENANT, job_id, recipe(gate=declared)))
     slots = [
@@ -50,7 +63,17 @@ async def run(services: EmbeddedServices, job_id: str, most: int) -> State[None]
         for n in range(4)
     ]
     async with playing(Player(services, lambda _: slots)):
-        return await generate_dataset(GenerateParameters(job_id=job_id), return_state=True)
+        yield
+
+
+async def driven(services: EmbeddedServices, out: Path, job_id: str, most: int) -> Judgement:
+    """The same without a run, as the command line does it."""
+
+    async def nobody_looks_on(_: Status) -> None:
+        return
+
+    async with at_work(services, job_id, most):
+        return (await drive(services, TENANT, job_id, out, nobody_looks_on, judging(services, TENANT))).judged
 
 
 async def artifacts(state: State[None]) -> dict[str, object]:
@@ -72,3 +95,22 @@ async def test_a_blocked_release_fails_the_run_and_latest_stays(services: Embedd
     assert (await get_report(services.store, TENANT, "job-2")).verdict is Verdict.BLOCKED
     rows = json.loads(str((await artifacts(blocked))["gate-colours"]))
     assert (rows[0]["expectation"], rows[0]["outcome"], rows[0]["unexpected"]) == ("short poems", "failed", 4)
+
+
+async def test_a_job_that_the_command_line_ends_is_gated_and_released_by_the_same_rule(
+    services: EmbeddedServices, tmp_path: Path
+) -> None:
+    released = await driven(services, tmp_path / "out", "job-1", most=20)
+    assert (released.gate and released.gate.verdict, released.release and released.release.version) == ("passed", 1)
+    late = await run(services, "job-1", most=20)  # a run that comes when all is done
+    assert late.is_completed()
+    with pytest.raises(GateBlocked, match=r"colours is not released: .*short poems \(4 records\)"):
+        await driven(services, tmp_path / "out", "job-2", most=3)
+    first = await get_report(services.store, TENANT, "job-2")
+    with pytest.raises(GateBlocked):  # the same records are not put before it again
+        await driven(services, tmp_path / "out", "job-2", most=3)
+    assert (await get_report(services.store, TENANT, "job-2")).at == first.at
+    assert (await services.store.latest(TENANT, "colours"), len(list((tmp_path / "out").iterdir()))) == (1, 4)
+    again = await driven(services, tmp_path / "out", "job-1", most=20)
+    assert again.release is not None
+    assert again.release.outcome is ReleaseOutcome.ALREADY

@@ -119,6 +119,9 @@ def test_run_follows_the_services_and_writes_the_files(program: Program, setting
 
     status = program.run("status", "job-1", "--json")
     assert (status.code, status.summary["accepted"]) == (0, ROWS)
+    assert program.run("gate", "job-1", "--json").summary["verdict"] == "passed"  # there is no Prefect here to do it
+    (version,) = program.run("datasets", "show", "products", "--json").summary["versions"]
+    assert (version["number"], version["job_id"], version["records"]) == (1, "job-1", ROWS)
     events = [json.loads(line) for line in program.run("logs", "job-1", "--json").out.splitlines()]
     assert [event["name"] for event in events if event["service"] != "flow"][:1] == ["job.published"]
     assert {"worker", "cli"} <= {event["service"] for event in events}

@@ -7,6 +7,7 @@
 - `consoles`     what goes to stdout and what to stderr
 - `conduct`      services and flow around one job, Ctrl-C included
 - `follow`       the same on the stack, where services of their own do the work; `course` is shared
+- `judging`      gate and release of a job that ends here, unless its flow run does them
 - `session`      a job conducted from first line to summary: shared by `run` and `resume`
 - `display`      progress while a job runs; `panel` and `lines` draw it, `pace` measures it
 - `save`         a stream into a file

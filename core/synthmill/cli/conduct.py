@@ -10,6 +10,7 @@ from synthmill.cli.course import Course, teller
 from synthmill.cli.display import Display
 from synthmill.cli.follow import follow
 from synthmill.cli.interrupts import Interrupted, Interrupts
+from synthmill.cli.judging import judging
 from synthmill.cli.look import unfinished_jobs
 from synthmill.cli.words import short
 from synthmill.jobs.advance import TERMINAL_STATES, advance
@@ -28,7 +29,8 @@ async def conduct(services: Services, course: Course, display: Display, interrup
     """Returns when the job rests and its files are written; raises what prevented that, after all has drained."""
     tenant, job_id = course.job.tenant, course.job.job_id
     if course.job.state is JobState.COMPLETED:
-        await finish(services, tenant, await job_status(services.store, tenant, job_id), course.out)
+        status = await job_status(services.store, tenant, job_id)
+        await finish(services, tenant, status, course.out, judging(services, tenant))
         return
     if interrupts.first.is_set():
         raise Interrupted("stopped", interrupts.exit_code)
@@ -48,7 +50,7 @@ async def conduct(services: Services, course: Course, display: Display, interrup
         group = await stack.enter_async_context(running_services(settings, gateway=gateway, log_folder=logs))
         display.note(None)
         if flow is None:
-            work = drive(services, tenant, job_id, course.out, on_status)
+            work = drive(services, tenant, job_id, course.out, on_status, judging(services, tenant))
         else:
             work = _attended(services, course, flow, display)
         try:
@@ -103,7 +105,8 @@ async def _without_flow(services: Services, course: Course, code: int, log: Path
     job = (await get_job(services.store, tenant, job_id)).document
     if job.state not in TERMINAL_STATES:
         display.say(f"the Prefect flow ended with exit code {code} (log: {log}); going on without it")
-    await drive(services, tenant, job_id, course.out, teller(services, course, display))
+    tell = teller(services, course, display)
+    await drive(services, tenant, job_id, course.out, tell, judging(services, tenant))
 
 
 async def _gateway_wanted(services: Services, tenant: str) -> bool:

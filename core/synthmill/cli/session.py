@@ -17,6 +17,7 @@ from synthmill.cli.look import notices, reject_examples
 from synthmill.cli.summary import as_json, summary
 from synthmill.cli.words import short
 from synthmill.errors import Retriable, SynthmillError, UserError
+from synthmill.jobs.judging import GateBlocked
 from synthmill.jobs.status import Status, job_status
 from synthmill.runs.telling import tell_soon
 from synthmill.services import Services, open_services
@@ -113,6 +114,8 @@ def _complaint(status: Status, failure: BaseException | None, profile: Profile) 
             return None
         case Interrupted():
             return f"stopped; nothing is lost, go on with: {again}"
+        case GateBlocked():
+            return str(failure)
         case SynthmillError():
             return f"{failure}\nNothing is lost, go on with: {again}"
         case _:

@@ -5,6 +5,7 @@
 - `order`      what a client asks for, and `job_id`
 - `submit`     stage, publish (design law 2)
 - `lease`      one planner a job (law 3)
+- `plan_job`   from a job's document to its planned round: lease, seeds, requests, clean-up
 - `plan`       publish a round's generation requests in confirmed chunks (laws 3 and 4)
 - `rounds`     raise the round: resume, retry and top-up (law 4)
 - `cancel`     stop a job for good
@@ -24,6 +25,7 @@
 - `seed_index` a set of seed ids, on disk when it is large
 - `cleanup`    delete a job's temporary files (law 5)
 - `sweep`      delete what nothing live refers to
+- `judging`    the gate's judgement, and the release of what passes
 - `drive`      all of it in order, without Prefect
 - `tenants`    which tenants have jobs here
 - `reconcile`  repair what a crash left behind (law 11)

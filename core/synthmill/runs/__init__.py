@@ -7,5 +7,6 @@ answers, and told by reconcile else (design law 11).
 - `prefect`   Prefect's REST API
 - `wishes`    what Prefect is still to be told about a job
 - `telling`   tells it
+- `awaiting`  waits until the run of a job at rest has done its part
 - `lost`      runs that died, and runs that were cancelled while nobody listened
 """

@@ -36,7 +36,8 @@ def run_command(
     """Make the dataset: exactly N records, or a plain account of what is missing and why.
 
     Stop it with Ctrl-C at any time; `synthmill resume` goes on, and what is there is not paid again. On the stack
-    profile the running services do the work: nothing is started here, and Ctrl-C ends the looking on alone.
+    profile the running services do the work: nothing is started here, and Ctrl-C ends the looking on alone. What the
+    gate blocks is kept and not released; the exit code is 1 then.
     """
     from synthmill.cli.environment import load_settings
     from synthmill.cli.recipe_file import compiled_recipe, require_inputs
