@@ -23,6 +23,7 @@ from synthmill.errors import (
     VersionConflict,
 )
 from synthmill.recipes import RecipeInvalid
+from synthmill.records.fields import FieldUnknown
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("synthmill_api")
@@ -57,6 +58,7 @@ class Code(StrEnum):
     INPUT_UNUSABLE = "input_unusable"
     CHECKSUM_MISMATCH = "checksum_mismatch"
     UNKNOWN_FIELD = "unknown_field"
+    TOO_MANY_STREAMS = "too_many_streams"
     INTERNAL = "internal"
     BROKER_UNAVAILABLE = "broker_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -87,6 +89,9 @@ KINDS: dict[Code, Kind] = {
     Code.INPUT_UNUSABLE: Kind(422, "The input cannot serve", "The detail says what is wrong with it."),
     Code.CHECKSUM_MISMATCH: Kind(422, "Other bytes than announced", "Send the file again."),
     Code.UNKNOWN_FIELD: Kind(422, "No such field in the records", "The detail lists the fields there are."),
+    Code.TOO_MANY_STREAMS: Kind(
+        429, "Too many open streams", "Close one, or come back after Retry-After seconds; nothing is missed meanwhile."
+    ),
     Code.INTERNAL: Kind(500, "An error that should not happen", "Try again; tell the operator if it stays."),
     Code.BROKER_UNAVAILABLE: Kind(503, "The broker does not answer", _LATER),
     Code.STORE_UNAVAILABLE: Kind(503, "The record store does not answer", _LATER),
@@ -151,6 +156,7 @@ class Refused(Exception):
 _CODES: tuple[tuple[type[SynthmillError], Code], ...] = (
     (JobMissing, Code.NOT_FOUND),
     (InputUnusable, Code.INPUT_UNUSABLE),
+    (FieldUnknown, Code.UNKNOWN_FIELD),
     (UserError, Code.INVALID_REQUEST),
     (BrokerUnavailable, Code.BROKER_UNAVAILABLE),
     (StoreUnavailable, Code.STORE_UNAVAILABLE),

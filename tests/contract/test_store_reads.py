@@ -27,7 +27,14 @@ DATA = [
     {"subject": "Refund of an order", "priority": "high", "score": 5, "urgent": True, "tags": ["money", "order"]},
     {"subject": "Order is late", "priority": "low", "score": 3, "urgent": False, "tags": ["order"]},
     {"subject": "Café closed", "priority": "low", "score": 10, "urgent": False, "tags": []},
-    {"subject": "Refund", "body": "the order was late", "priority": "low", "weight": 0.5, "customer": {"city": "Oslo"}},
+    {
+        "subject": "Refund",
+        "body": "the order was late",
+        "priority": "low",
+        "weight": 0.5,
+        "customer": {"city": "Oslo"},
+        "lines": [{"n": 1, "sku": "a"}, {"n": 20, "sku": "b"}],
+    },
 ]
 
 
@@ -60,6 +67,13 @@ CONDITIONS: list[tuple[Where, list[int]]] = [
     ({"data.tags": "order"}, [0, 1]),
     ({"data.tags": ["money", "nothing"]}, [0]),
     ({"data.customer.city": "Oslo"}, [3]),
+    ({"data.lines.sku": "b"}, [3]),
+    ({"data.lines.sku": ["c", "a"]}, [3]),
+    ({"data.lines.n": Range(low=15)}, [3]),
+    ({"data.lines.n": Range(low=21)}, []),
+    ({"data.lines.n": Outside(Range(low=15))}, [0, 1, 2]),
+    ({"data.tags": Range(low="n")}, [0, 1]),
+    ({"data.tags": Range(low="n", high="nz")}, []),
     ({"provenance.route": "offline/fake-1"}, [0, 1, 2, 3]),
     ({"slot": Range(1, 2)}, [1, 2]),
     ({"job_id": JOB, "state": "accepted"}, [0, 1, 2, 3]),
@@ -231,6 +245,8 @@ async def test_facets_count_documents_by_value_most_frequent_first(
     place = records(tenant)
     assert list((await store.facets(place, "data.priority")).items()) == [("low", 3), ("high", 1)]
     assert await store.facets(place, "data.tags") == {"order": 2, "money": 1}
+    assert await store.facets(place, "data.lines.sku") == {"a": 1, "b": 1}
+    assert await store.facets(place, "data.customer.city") == {"Oslo": 1}
     assert await store.facets(place, "data.urgent") == {"false": 2, "true": 1}
     assert await store.facets(place, "data.score", {"data.priority": "low"}) == {"3": 1, "10": 1}
     assert await store.facets(place, "data.priority", limit=1) == {"low": 3}

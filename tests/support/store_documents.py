@@ -24,6 +24,10 @@ RECORD_SCHEMA: Document = {
         "urgent": {"type": "boolean"},
         "tags": {"type": "array", "items": {"type": "string"}},
         "customer": {"type": "object", "properties": {"city": {"type": "string"}}},
+        "lines": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"n": {"type": "integer"}, "sku": {"type": "string"}}},
+        },
     },
 }
 

@@ -2,13 +2,14 @@
 
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.release.documents import DatasetMissing, versions_of
-from synthmill.jobs.release.versions import shown_in, version_wanted
-from synthmill.ports.records import Page, Query, Range, Where
+from synthmill.jobs.release.versions import is_shown_in, version_wanted
+from synthmill.ports.records import Collection, Page, Place, Query, Range, Where
+from synthmill.records import search as records
+from synthmill.records.search import Found, Records, Search
+from synthmill.records.story import Story, story
 from synthmill.services import Services
 from synthmill_api.errors import Code, Refused
 from synthmill_api.kit.pages import Paging
-from synthmill_api.results import service as results
-from synthmill_api.results.service import Found, Search
 from synthmill_schemas.dataset import VersionDocument
 
 
@@ -38,7 +39,23 @@ async def version(services: Services, tenant: str, dataset: str, number: int | N
 
 
 async def search(services: Services, tenant: str, dataset: str, number: int | None, wanted: Search) -> Found:
-    """Records that the version shows and that match; fields are those of its own job's recipe."""
+    """Records that the version shows and that match; a 404 when there is no such version."""
+    return await records.search(services.store, await shown(services, tenant, dataset, number), wanted)
+
+
+async def shown(services: Services, tenant: str, dataset: str, number: int | None) -> Records:
+    """The records of a version, the latest by default, or a 404."""
+    try:
+        return await records.of_version(services.store, tenant, dataset, number)
+    except DatasetMissing as error:
+        raise Refused(Code.NOT_FOUND, str(error)) from error
+
+
+async def record(services: Services, tenant: str, dataset: str, number: int | None, record_id: str) -> Story:
+    """One record that the version shows, with its whole lineage, or a 404."""
     chosen = await version(services, tenant, dataset, number)
-    job = (await get_job(services.store, tenant, chosen.job_id)).document
-    return await results.search(services, job, wanted, within=shown_in(chosen.number))
+    stored = await services.store.get(Place(tenant, Collection.RECORDS, dataset), record_id)
+    if stored is None or not is_shown_in(chosen.number, stored.document):
+        raise Refused(Code.NOT_FOUND, f"version {chosen.number} of {dataset} has no record {record_id}")
+    job = (await get_job(services.store, tenant, stored.document["job_id"])).document
+    return await story(services.store, job, stored.document)

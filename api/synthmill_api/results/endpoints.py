@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Query
 from fastapi.responses import StreamingResponse
 
 from synthmill.jobs.export.formats import Form
@@ -18,19 +18,13 @@ from synthmill_api.jobs.endpoints import JobIdHere
 from synthmill_api.kit.pages import Listing, PagingHere
 from synthmill_api.kit.streams import begun
 from synthmill_api.results import service
-from synthmill_api.results.fields import FILTER
-from synthmill_api.results.service import Search, Story
-from synthmill_api.results.views import Call, Event, RecordItem, RecordPage, RecordStory, Reject, SeedRow
+from synthmill_api.results.queries import RecordId, RejectId, RejectsHere, SearchHere
+from synthmill_api.results.views import Event, RecordPage, RecordStory, Reject, RejectPage, RejectStory
 from synthmill_schemas.event import Level
 from synthmill_schemas.file_export import Compression, ExportFormat
-from synthmill_schemas.slot import RejectClass
 
 router = guarded_router("results")
 
-RecordId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,90}$", description="job id and slot")]
-_Filter = Annotated[str, Query(pattern=FILTER, max_length=1_024)]
-_FieldName = Annotated[str, Query(max_length=256)]
-_FILTERS = "field=value (given again for one field: any of them), field>=value, field<=value; all fields must match"
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Every record in the order of its slot, the last column `_record_id`",
@@ -50,22 +44,11 @@ _STREAM: dict[int | str, dict[str, Any]] = {
     **guarded(Scope.RECORDS_READ, Code.NOT_FOUND, Code.UNKNOWN_FIELD),
 )
 async def search_records(
-    services: ServicesHere,
-    caller: CallerHere,
-    job_id: JobIdHere,
-    paging: PagingHere,
-    q: Annotated[str | None, Query(max_length=1_024, description="words, all of which the record holds")] = None,
-    filters: Annotated[list[_Filter] | None, Query(alias="filter", max_length=50, description=_FILTERS)] = None,
-    facets: Annotated[list[_FieldName] | None, Query(alias="facet", max_length=10, description="fields")] = None,
-    sort: Annotated[str | None, Query(max_length=256, description="a field, - before it: downwards")] = None,
+    services: ServicesHere, caller: CallerHere, job_id: JobIdHere, wanted: SearchHere
 ) -> RecordPage:
-    """Search a job's records, also while it runs."""
+    """Search a job's records, also while it runs: pages, counts by value, or a sample that a seed repeats."""
     job = await job_service.get(services, caller.tenant, job_id)
-    wanted = Search(q, filters or (), facets or (), sort, paging.limit, paging.cursor)
-    found = await service.search(services, job, wanted)
-    items = [RecordItem.of(hit.document) for hit in found.page.hits]
-    counts = {name: dict(values) for name, values in found.facets.items()}
-    return RecordPage(items=items, total=found.page.total, cursor=found.page.cursor, facets=counts)
+    return RecordPage.found(await service.search(services, job, wanted))
 
 
 @router.get(
@@ -74,37 +57,31 @@ async def search_records(
     **guarded(Scope.RECORDS_READ, Code.NOT_FOUND),
 )
 async def get_record(services: ServicesHere, caller: CallerHere, job_id: JobIdHere, record_id: RecordId) -> RecordStory:
-    """Read one record with its whole lineage."""
+    """Read one record with its whole lineage: source row, attributes, prompts as rendered, attempts, calls, cost."""
     job = await job_service.get(services, caller.tenant, job_id)
-    return _told(await service.story(services, job, record_id))
-
-
-def _told(story: Story) -> RecordStory:
-    return RecordStory.model_validate(
-        {
-            **story.record,
-            "id": story.record["record_id"],
-            "seed": None if story.seed is None else SeedRow.of(story.seed),
-            "call": None if story.call is None else Call.of(story.call),
-            "rejects": [Reject.of(document) for document in story.rejects],
-        }
-    )
+    return RecordStory.told(await service.record(services, job, record_id))
 
 
 @router.get("/jobs/{job_id}/rejects", operation_id="list_rejects", **guarded(Scope.RECORDS_READ, Code.NOT_FOUND))
 async def list_rejects(
-    services: ServicesHere,
-    caller: CallerHere,
-    job_id: JobIdHere,
-    paging: PagingHere,
-    reject_class: Annotated[list[RejectClass] | None, Query(description="any of these")] = None,
-) -> Listing[Reject]:
-    """List failed attempts and rows left out, in the order in which they happened."""
+    services: ServicesHere, caller: CallerHere, job_id: JobIdHere, paging: PagingHere, where: RejectsHere
+) -> RejectPage:
+    """List failed attempts and rows left out, with the answer as it came, in the order in which they happened."""
     job = await job_service.get(services, caller.tenant, job_id)
-    where = {"reject_class": [each.value for each in reject_class]} if reject_class else {}
-    query = StoreQuery(where, limit=paging.limit, cursor=paging.cursor)
+    query = StoreQuery(where.conditions, sort=where.sort, limit=paging.limit, cursor=paging.cursor)
     page = await service.ledger(services, job, Collection.REJECTS, query)
-    return Listing(items=[Reject.of(hit.document) for hit in page.hits], total=page.total, cursor=page.cursor)
+    items = [Reject.of(hit.document) for hit in page.hits]
+    classes = await service.reject_counts(services, job)
+    return RejectPage.model_validate({"items": items, "total": page.total, "cursor": page.cursor, "classes": classes})
+
+
+@router.get(
+    "/jobs/{job_id}/rejects/{reject_id}", operation_id="get_reject", **guarded(Scope.RECORDS_READ, Code.NOT_FOUND)
+)
+async def get_reject(services: ServicesHere, caller: CallerHere, job_id: JobIdHere, reject_id: RejectId) -> RejectStory:
+    """Read one reject with its raw answer, and everything else that was tried for its slot."""
+    job = await job_service.get(services, caller.tenant, job_id)
+    return RejectStory.told(*await service.reject(services, job, reject_id))
 
 
 @router.get("/jobs/{job_id}/events", operation_id="list_events", **guarded(Scope.JOBS_READ, Code.NOT_FOUND))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from synthmill.embedded.places import NUMBER, Home
 from synthmill.embedded.schema import COLUMNS
+from synthmill.embedded.sqlite import LEAVES
 from synthmill.field_paths import checked_path
 from synthmill.ports.records import Condition, Document, Outside, Range, Scalar, Where
 
@@ -83,10 +84,34 @@ def _any_of(path: str, values: Sequence[Scalar]) -> Sql:
         return _among(path, [value for value in values if not isinstance(value, bool)])
     alone = _equal(field(path), json_type(path), values)
     element = _equal("element.value", "element.type", values)
+    return _or_in_a_list(path, alone, element)
+
+
+def _or_in_a_list(path: str, alone: Sql, element: Sql) -> Sql:
+    """Either the value itself, or an element of it or of a list above it."""
     return Sql(
-        f"({alone.text}) OR ({json_type(path)} = 'array' AND EXISTS"
-        f" (SELECT 1 FROM json_each(document, {json_path(path)}) AS element WHERE {element.text}))",
+        f"({alone.text}) OR (({json_type(path)} = 'array' OR {below_a_list(path)}) AND EXISTS"
+        f" (SELECT 1 FROM {elements(path)} AS element WHERE {element.text}))",
         alone.parameters + element.parameters,
+    )
+
+
+def below_a_list(path: str) -> str:
+    """The condition that the path leads through a list, as SQL; SQLite's own paths do not."""
+    names = path.split(".")
+    above = [".".join(names[:depth]) for depth in range(2, len(names))]  # the first is the document's own field
+    return " OR ".join(f"{json_type(each)} = 'array'" for each in above) or "FALSE"
+
+
+def elements(path: str) -> str:
+    """What is at the path, as a table of SQLite's json_each: each element of lists, at it or above it."""
+    plain = f"json_each(document, {json_path(path)})"
+    if path.count(".") < 2:
+        return plain
+    through = f"({below_a_list(path)})"
+    return (
+        f"json_each(CASE WHEN {through} THEN {LEAVES}(document, '{checked_path(path)}') ELSE document END,"
+        f" CASE WHEN {through} THEN '$' ELSE {json_path(path)} END)"
     )
 
 
@@ -110,12 +135,17 @@ def _among(value: str, scalars: Sequence[Scalar]) -> Sql:
 
 
 def _within(path: str, bounds: Range) -> Sql:
-    parts: list[Sql] = [Sql(f"{field(path)} IS NOT NULL")]
+    alone = _bounded(field(path), json_type(path), bounds)
+    return alone if path in COLUMNS else _or_in_a_list(path, alone, _bounded("element.value", "element.type", bounds))
+
+
+def _bounded(value: str, type_: str, bounds: Range) -> Sql:
+    parts: list[Sql] = [Sql(f"{value} IS NOT NULL")]
     for operator, bound in ((">=", bounds.low), ("<=", bounds.high)):
         if bound is not None:
             # texts and numbers have no order between them, though SQLite has one
             types = "('text')" if isinstance(bound, str) else "('integer', 'real')"
-            parts.append(Sql(f"{json_type(path)} IN {types} AND {field(path)} {operator} ?", (bindable(bound),)))
+            parts.append(Sql(f"{type_} IN {types} AND {value} {operator} ?", (bindable(bound),)))
     return all_of(parts)
 
 

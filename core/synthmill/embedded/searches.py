@@ -7,7 +7,7 @@ from typing import Any
 
 from synthmill import cursors
 from synthmill.embedded import sqlite
-from synthmill.embedded.filters import Sql, all_of, json_path, json_type, number, selected
+from synthmill.embedded.filters import Sql, all_of, elements, json_type, number, selected
 from synthmill.embedded.orders import Order
 from synthmill.embedded.places import Home
 from synthmill.embedded.schema import COLUMNS
@@ -88,9 +88,9 @@ def facets(connection: Connection, tables: Tables, home: Home, path: str, query:
     if path in COLUMNS:
         source, held, there = tables.documents, path, f"{path} IS NOT NULL"
     else:
-        source = f"{tables.documents}, json_each(document, {json_path(path)}) AS element"
+        source = f"{tables.documents}, {elements(path)} AS element"
         held = "CASE WHEN element.type IN ('true', 'false') THEN element.type ELSE element.value END"
-        there = f"{json_type(path)} <> 'object' AND element.type NOT IN ('null', 'object', 'array')"
+        there = f"{json_type(path)} IS NOT 'object' AND element.type NOT IN ('null', 'object', 'array')"
     rows = connection.execute(
         f"SELECT {held} AS held, count(DISTINCT number) AS documents FROM {source}"
         f" WHERE {matching.text} AND {there} GROUP BY held ORDER BY documents DESC, held LIMIT ?",

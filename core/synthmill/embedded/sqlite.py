@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import hashlib
+import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -42,6 +43,10 @@ SHUFFLED = "shuffled"
 """An SQL function of a text and a seed: a number that orders texts by chance, the same way in every process."""
 
 
+LEAVES = "leaves"
+"""An SQL function of a JSON document and a dotted path: a list of what is there, through lists on the way."""
+
+
 class Durability(StrEnum):
     """What a commit survives; the values are SQLite's. Each makes durable all that was committed before it."""
 
@@ -67,6 +72,7 @@ def connect(path: Path) -> Connection:
         _set_durability(connection, Durability.POWER_CUT)
         connection.execute("PRAGMA fullfsync = ON")  # macOS: waiting for the disk needs more than fsync there
         connection.create_function(SHUFFLED, 2, _shuffled, deterministic=True)
+        connection.create_function(LEAVES, 2, _leaves, deterministic=True)
     except BaseException:
         connection.close()
         raise
@@ -76,6 +82,21 @@ def connect(path: Path) -> Connection:
 def _shuffled(text: str, seed: str) -> int:
     digest = hashlib.blake2b(text.encode(), digest_size=8, key=seed.encode()).digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def _leaves(document: str, path: str) -> str:
+    values = [json.loads(document)]
+    for name in path.split("."):
+        values = [value[name] for value in _flat(values) if isinstance(value, dict) and name in value]
+    return json.dumps(list(_flat(values)))
+
+
+def _flat(values: Sequence[object]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, list):
+            yield from _flat(value)
+        else:
+            yield value
 
 
 def set_up(path: Path) -> Connection:

@@ -36,12 +36,21 @@ async def poems(client: httpx.AsyncClient, **params: Any) -> list[tuple[str, str
 
 
 async def test_a_version_is_searched_and_the_latest_by_default(client: httpx.AsyncClient) -> None:
-    assert await poems(client) == await poems(client, version=2) == [("of a", "red"), ("of b", "blue")]
+    assert await poems(client) == await poems(client, version="latest") == await poems(client, version=2)
+    assert await poems(client) == [("of a", "red"), ("of b", "blue")]
     assert await poems(client, version=1) == [("of a", "red"), ("of b", "red")]
     assert await poems(client, version=1, filter="colour=blue") == []
     assert await poems(client, q="b") == [("of b", "blue")]
     facets = (await client.get("/v1/datasets/colours/records", params={"facet": "colour"})).json()["facets"]
     assert facets == {"colour": {"blue": 1, "red": 1}}
+
+
+async def test_a_record_is_read_in_the_versions_that_show_it(client: httpx.AsyncClient) -> None:
+    for version, status in (("1", 200), ("2", 404), ("latest", 404)):
+        response = await client.get("/v1/datasets/colours/records/first-1", params={"version": version})
+        assert response.status_code == status
+    record = (await client.get("/v1/datasets/colours/records/second-0")).json()
+    assert (record["data"]["colour"], record["provenance"]["model"]) == ("blue", "mock")
 
 
 async def test_datasets_and_versions_are_listed_with_their_numbers(client: httpx.AsyncClient) -> None:

@@ -14,6 +14,7 @@ from synthmill_schemas.ledger import RejectDocument
 from synthmill_schemas.slot import RejectClass
 from tests.support.api import Api, problem
 from tests.support.jobs import TENANT, accepted, exhausted, recipe, store_slots
+from tests.support.store_documents import call
 from tests.support.uploads import recipe_data, stored, worked
 
 COLUMNS: list[dict[str, Any]] = [
@@ -43,7 +44,7 @@ async def job(api: Api, client: httpx.AsyncClient) -> str:
     return job_id
 
 
-async def _reject(api: Api, job_id: str, slot: int, class_: RejectClass) -> None:
+async def _reject(api: Api, job_id: str, slot: int, class_: RejectClass, **more: Any) -> None:  # noqa: ANN401  fields
     reject = RejectDocument(
         dataset="colours",
         job_id=job_id,
@@ -55,6 +56,7 @@ async def _reject(api: Api, job_id: str, slot: int, class_: RejectClass) -> None
         reject_class=class_,
         reason="no good",
         raw="{",
+        **more,
     )
     place = Place(TENANT, Collection.REJECTS)
     await api.services.store.bulk([Write(place, reject.reject_id, reject.model_dump(mode="json"))])
@@ -81,6 +83,9 @@ async def slots_found(client: httpx.AsyncClient, job: str, **params: Any) -> lis
         ({"filter": "fresh=false"}, [1]),
         ({"filter": "poem==cmd|' /C calc'!A0"}, [2]),
         ({"filter": "colour=green"}, []),
+        ({"filter": "@slot>=2"}, [2, 3]),
+        ({"filter": ["@model=mock", "@row=1"]}, []),
+        ({"sort": "-@slot", "filter": "@route=mock/one"}, [3, 2, 1, 0]),
         ({"sort": "-price"}, [3, 2, 1, 0]),
         ({"sort": "colour"}, [1, 3, 0, 2]),
     ],
@@ -95,6 +100,58 @@ async def test_facets_count_within_the_filters(client: httpx.AsyncClient, job: s
     params: dict[str, str | int | list[str]] = {"facet": ["colour", "fresh"], "filter": "price>=20", "limit": 1}
     page = (await client.get(f"/v1/jobs/{job}/records", params=params)).json()
     assert page["facets"] == {"colour": {"blue": 2, "red": 1}, "fresh": {"true": 2, "false": 1}}
+
+
+async def test_facets_count_within_words_and_by_origin(client: httpx.AsyncClient, job: str) -> None:
+    params: dict[str, str | list[str]] = {"facet": ["colour", "@model"], "q": "rain"}
+    page = (await client.get(f"/v1/jobs/{job}/records", params=params)).json()
+    assert page["facets"] == {"colour": {"blue": 1, "red": 1}, "@model": {"mock": 2}}
+
+
+async def test_an_unknown_field_is_answered_by_those_there_are(client: httpx.AsyncClient, job: str) -> None:
+    told = problem(await client.get(f"/v1/jobs/{job}/records", params={"facet": "shape"}), 422, "unknown_field")
+    assert "they have colour, fresh, poem, price;" in told["detail"]
+
+
+async def test_only_the_fields_that_are_asked_for_are_shown(client: httpx.AsyncClient, job: str) -> None:
+    params: dict[str, str | list[str]] = {"field": ["price", "colour"], "filter": "@slot=0"}
+    (item,) = (await client.get(f"/v1/jobs/{job}/records", params=params)).json()["items"]
+    assert item == {"id": f"{job}-0", "slot": 0, "data": {"colour": "red", "price": 10.5}}
+
+
+async def test_nested_fields_are_filtered_counted_and_shown(api: Api, client: httpx.AsyncClient) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "tone": {"type": "string"},
+            "lines": {"type": "array", "items": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+        },
+    }
+    columns = [COLUMNS[0], {"name": "poem", "kind": "llm", "prompt": "Write.", "schema": schema}]
+    body = {"recipe": recipe(columns=columns).recipe.model_dump(mode="json", by_alias=True)}
+    job = (await client.post("/v1/jobs", json=body)).json()["id"]
+    data = [{"colour": "red", "poem": {"tone": tone, "lines": [{"n": n}, {"n": 9}]}} for n, tone in enumerate("ab")]
+    await store_slots(api.services, *(accepted(job, slot, data=each) for slot, each in enumerate(data)))
+    assert await slots_found(client, job, filter="poem.tone=b") == [1]
+    assert await slots_found(client, job, filter="poem.lines.n=9") == [0, 1]
+    params: dict[str, str | list[str]] = {"facet": "poem.tone", "field": ["poem.lines.n"], "limit": "1"}
+    page = (await client.get(f"/v1/jobs/{job}/records", params=params)).json()
+    assert page["facets"] == {"poem.tone": {"a": 1, "b": 1}}
+    assert page["items"][0]["data"] == {"poem": {"lines": [{"n": 0}, {"n": 9}]}}
+
+
+async def test_a_sample_repeats_with_its_seed_and_keeps_to_the_filters(client: httpx.AsyncClient, job: str) -> None:
+    async def drawn(**params: Any) -> tuple[list[int], int]:  # noqa: ANN401  any query
+        page = (await client.get(f"/v1/jobs/{job}/records", params=params)).json()
+        assert page["cursor"] is None
+        return [item["slot"] for item in page["items"]], page["total"]
+
+    slots, total = await drawn(sample=2, seed=5)
+    assert (len(set(slots)), total) == (2, 4)
+    assert await drawn(sample=2, seed=5) == (slots, 4)
+    assert {tuple((await drawn(sample=2, seed=seed))[0]) for seed in range(20)} > {tuple(slots)}
+    red, total = await drawn(sample=100, filter="colour=red")
+    assert (sorted(red), total) == ([0, 2], 2)
 
 
 async def test_pages_hold_every_record_once(client: httpx.AsyncClient, job: str) -> None:
@@ -123,7 +180,12 @@ async def test_pages_hold_every_record_once(client: httpx.AsyncClient, job: str)
         ({"filter": ["price=1", "price>=1"]}, "invalid_request"),
         ({"filter": "price"}, "invalid_request"),
         ({"filter": "colour') OR 1=1 --=red"}, "invalid_request"),
-        ({"facet": "colour", "q": "rain"}, "invalid_request"),
+        ({"field": "shape"}, "unknown_field"),
+        ({"filter": "@slot=first"}, "invalid_request"),
+        ({"sample": 0}, "invalid_request"),
+        ({"sample": 2, "sort": "price"}, "invalid_request"),
+        ({"sample": 2, "cursor": "AAAA"}, "invalid_request"),
+        ({"sample": 2, "seed": -1}, "invalid_request"),
         ({"limit": 0}, "invalid_request"),
         ({"limit": 100_000}, "invalid_request"),
         ({"cursor": "AAAA"}, "invalid_request"),
@@ -141,6 +203,26 @@ async def test_a_record_tells_its_attempts(client: httpx.AsyncClient, job: str) 
     assert record["provenance"]["route"] == "mock/one"
     assert [reject["reject_class"] for reject in record["rejects"]] == ["parse"]
     assert record["seed"] is None
+    assert record["spent"] == {"prompt_tokens": 1, "completion_tokens": 1, "cost_usd": None}
+
+
+async def test_a_record_tells_its_prompts_as_rendered_and_every_call(api: Api, client: httpx.AsyncClient) -> None:
+    compiled = recipe()
+    body = {"recipe": compiled.recipe.model_dump(mode="json")}
+    job = (await client.post("/v1/jobs", json=body)).json()["id"]
+    slot = accepted(job, 0, attributes={"colour": "red"})
+    assert slot.provenance is not None
+    shares = {"call_id": f"{job}-call-2", "recipe_hash": compiled.recipe_hash, "cost_usd": 0.25}
+    await store_slots(api.services, slot.model_copy(update={"provenance": slot.provenance.model_copy(update=shares)}))
+    await _reject(api, job, 0, RejectClass.PARSE, call_id=f"{job}-call-1", prompt_tokens=7, cost_usd=0.5)
+    place = Place(TENANT, Collection.CALLS)
+    calls = [call(TENANT, number, job=job) for number in (1, 2, 3)]
+    await api.services.store.bulk([Write(place, each["call_id"], each) for each in calls])
+    record = (await client.get(f"/v1/jobs/{job}/records/{job}-0")).json()
+    assert record["prompts"] == {"columns": {"poem": "A poem about red."}, "system": None}
+    assert [each["id"] for each in record["calls"]] == [f"{job}-call-1", f"{job}-call-2"]
+    assert record["call"]["id"] == f"{job}-call-2"
+    assert record["spent"] == {"prompt_tokens": 8, "completion_tokens": 1, "cost_usd": 0.75}
 
 
 async def test_a_record_tells_the_row_that_it_was_made_from(api: Api, client: httpx.AsyncClient) -> None:
@@ -174,6 +256,22 @@ async def test_rejects_are_listed_and_narrowed_by_class(client: httpx.AsyncClien
     assert [reject["reject_class"] for reject in listed["items"]] == ["parse", "schema"]
     narrowed = (await client.get(f"/v1/jobs/{job}/rejects", params={"reject_class": "schema"})).json()
     assert [reject["record_id"] for reject in narrowed["items"]] == [f"{job}-4"]
+    assert narrowed["classes"] == listed["classes"] == {"parse": 1, "schema": 1}
+    for params, slots in (
+        ({"record_id": f"{job}-1"}, [1]),
+        ({"round": 2}, []),
+        ({"newest_first": True}, [4, 1]),
+        ({"source": "a.csv"}, []),
+    ):
+        found = (await client.get(f"/v1/jobs/{job}/rejects", params=params)).json()["items"]
+        assert [reject["record_id"] for reject in found] == [f"{job}-{slot}" for slot in slots]
+
+
+async def test_a_reject_tells_its_raw_answer_and_what_became_of_its_slot(client: httpx.AsyncClient, job: str) -> None:
+    reject = (await client.get(f"/v1/jobs/{job}/rejects/{job}-4-1-1")).json()
+    assert (reject["raw"], reject["slot_story"]["state"]) == ("{", "exhausted")
+    assert [each["id"] for each in reject["slot_story"]["rejects"]] == [f"{job}-4-1-1"]
+    problem(await client.get(f"/v1/jobs/{job}/rejects/{job}-3-1-1"), 404, "not_found")
 
 
 async def test_events_are_listed_in_order_and_by_level(api: Api, client: httpx.AsyncClient, job: str) -> None:

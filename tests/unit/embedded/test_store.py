@@ -116,8 +116,9 @@ async def test_integers_beyond_64_bits_are_kept_and_compared_as_numbers(store: S
 
 async def test_texts_and_numbers_are_not_compared_with_each_other(store: SqliteRecordStore) -> None:
     await put_records(store, TENANT, {"n": "text"}, {"n": 7}, {"n": True}, {"n": None}, {"n": [7, "text"]})
-    assert await store.count(RECORDS, {"data.n": Range(low=0)}) == 1
-    assert await store.count(RECORDS, {"data.n": Range(low="a")}) == 1
+    # an element of a list counts, as it does in a search server
+    assert await store.count(RECORDS, {"data.n": Range(low=0)}) == 2
+    assert await store.count(RECORDS, {"data.n": Range(low="a")}) == 2
     assert await store.count(RECORDS, {"data.n": 1}) == 0  # true is not 1
     assert await store.count(RECORDS, {"data.n": True}) == 1
     assert await store.count(RECORDS, {"data.n": 7}) == 2  # the list holds it as well

@@ -3,13 +3,19 @@
 from collections.abc import AsyncIterator
 
 from synthmill.jobs.release.documents import DatasetMissing, find_dataset, find_version, versions_of
-from synthmill.ports.records import Outside, Range, RecordStore, Where
+from synthmill.ports.records import Document, Outside, Range, RecordStore, Where
 from synthmill_schemas.dataset import DatasetDocument, VersionDocument
 
 
 def shown_in(version: int) -> Where:
     """The condition on a dataset's records that this version shows them: since ≤ version, and not until ≤ version."""
     return {"since": Range(high=version), "until": Outside(Range(high=version))}
+
+
+def is_shown_in(version: int, record: Document) -> bool:
+    """The same of one record's document."""
+    since, until = record.get("since"), record.get("until")
+    return since is not None and since <= version and (until is None or until > version)
 
 
 UNRELEASED: Where = {"since": Outside(Range(low=0))}
