@@ -3,6 +3,7 @@
 # Layout
 - `settings`   one tree of settings for every service, from `SYNTHMILL_…` variables
 - `recipes/`   the recipe compiler: YAML or JSON to a checked `CompiledRecipe`
+- `inputs/`    what a file is, and its rows as a stream; `seeding/` from rows to stored seeds
 - `planning/`  slots, attribute tuples and generation requests
 - `jobs/`      submit, rounds, status, check and export of one job
 - `ports/`     the three ports: object store, broker, record store

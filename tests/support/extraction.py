@@ -2,10 +2,10 @@
 
 import io
 
+from synthmill.inputs.extract.extract import extract
+from synthmill.inputs.extract.rows import BadRow, Limits, Row
+from synthmill.inputs.extract.survey import survey
 from synthmill_schemas.recipe import Chunking
-from synthmill_worker.extract.extract import extract
-from synthmill_worker.extract.rows import BadRow, Limits, Row
-from synthmill_worker.extract.survey import survey
 
 
 def read(

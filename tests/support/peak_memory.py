@@ -8,14 +8,14 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from synthmill.inputs.extract.extract import extract
+from synthmill.inputs.extract.rows import Limits
+from synthmill.inputs.extract.survey import survey
+from synthmill.seeding.contracts import RowContract
+from synthmill.seeding.harvest import Harvester, Origin
+from synthmill.seeding.occurrences import Occurrences
 from synthmill_schemas.job import JobDocument, Source
 from synthmill_schemas.recipe import Chunking, FieldContract, Recipe, ValueType
-from synthmill_worker.contracts import RowContract
-from synthmill_worker.extract.extract import extract
-from synthmill_worker.extract.rows import Limits
-from synthmill_worker.extract.survey import survey
-from synthmill_worker.harvest import Harvester, Origin
-from synthmill_worker.occurrences import Occurrences
 
 
 def main(path: Path) -> None:

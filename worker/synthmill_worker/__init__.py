@@ -1,4 +1,4 @@
-"""The worker: file to seeds to generation requests.
+"""The worker: serves the queues of jobs and exports; what it does for them is core's, so that others can do it too.
 
 # Layout
 - `runner`      all queues, and what goes on beside them
@@ -9,7 +9,4 @@
 - `followed`    looks after the rounds planned here until they end
 - `metrics`     what is counted
 - `upkeep`      reconciles beside the queues
-- `seeding`     stores the seeds of a job's sources, each source under a deterministic id
-- `contracts`   what a recipe demands of the columns it reads
-- `extract/`    streaming readers, from a seekable file to rows
 """

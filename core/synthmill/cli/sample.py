@@ -7,11 +7,11 @@ from itertools import islice
 from pathlib import Path
 
 from synthmill.errors import InputUnusable
+from synthmill.inputs.extract.extract import Extraction, extract
+from synthmill.inputs.extract.rows import Limits, Row
+from synthmill.inputs.extract.survey import Survey
 from synthmill_schemas.base import JsonObject
 from synthmill_schemas.recipe import Chunking
-from synthmill_worker.extract.extract import Extraction, extract
-from synthmill_worker.extract.rows import Limits, Row
-from synthmill_worker.extract.survey import Survey
 
 _HEAD_BYTES = 1 << 20  # enough to tell UTF-8 from other encodings; the worker itself looks at all bytes
 

@@ -3,5 +3,6 @@
 # Layout
 - `detect`      which kind of file it is, by content and name
 - `encoding`    which encoding a text is in
+- `extract/`    streaming readers, from a seekable file to rows
 - `delimiters`  how well a delimiter parts lines
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from synthmill import tracing
 from synthmill.jobs.documents import Changes, change_job, trace_of
-from synthmill.jobs.events import say
+from synthmill.jobs.events import Service, say
 from synthmill.jobs.refresh import compiled_for, seed_sets
 from synthmill.jobs.rounds import attempts_allowed
 from synthmill.jobs.status import FINAL_CLASSES
@@ -43,7 +43,7 @@ class _Round:
         return Place(self.job.tenant, Collection.SLOTS, self.job.dataset)
 
 
-async def plan_round(services: Services, job: JobDocument, unit: Unit | None = None) -> None:
+async def plan_round(services: Services, job: JobDocument, unit: Unit | None = None, *, by: Service = "worker") -> None:
     """Publishes what the job's round still lacks, then moves the job to `planned`.
 
     The caller holds the planner lease and has stored all seeds. Raises `RoundOver` when the job was stopped, and
@@ -54,7 +54,7 @@ async def plan_round(services: Services, job: JobDocument, unit: Unit | None = N
     await _advance(round_, {"state": JobState.PLANNED, "reason": None})
     await say(
         services.store,
-        "worker",
+        by,
         "job.planned",
         f"job {job.job_id} round {job.round} planned: {round_.job.records} records",
         tenant=job.tenant,

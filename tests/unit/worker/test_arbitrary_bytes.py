@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthmill.errors import InputUnusable
+from synthmill.inputs.extract.rows import Limits, Row, json_size
 from synthmill_schemas.recipe import Chunking
-from synthmill_worker.extract.rows import Limits, Row, json_size
 from tests.support.extraction import read
 
 NAMES = [f"x.{suffix}" for suffix in ("csv", "tsv", "json", "jsonl", "parquet", "txt", "md", "pdf", "")]

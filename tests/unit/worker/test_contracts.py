@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from synthmill.errors import InputUnusable
+from synthmill.inputs.extract.rows import BadRow, Row
+from synthmill.seeding.coercion import Unfit, coerce
+from synthmill.seeding.contracts import RowContract, require_columns
 from synthmill_schemas.recipe import FieldContract, ValueType
-from synthmill_worker.coercion import Unfit, coerce
-from synthmill_worker.contracts import RowContract, require_columns
-from synthmill_worker.extract.rows import BadRow, Row
 
 
 def rows(*data: Mapping[str, object]) -> list[Row]:
@@ -195,8 +195,8 @@ def test_a_missing_column_is_told_with_what_there_is_and_what_was_meant() -> Non
 
 def test_without_declared_fields_pandera_is_not_even_imported() -> None:
     program = (
-        "import sys\nfrom synthmill_worker.contracts import RowContract\n"
-        "from synthmill_worker.extract.rows import Row\n"
+        "import sys\nfrom synthmill.seeding.contracts import RowContract\n"
+        "from synthmill.inputs.extract.rows import Row\n"
         "RowContract({}, ['a']).check([Row(1, {'a': 1}, 1)])\n"
         "sys.exit(any(name in sys.modules for name in ('pandera', 'polars', 'pyarrow')))"
     )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthmill.errors import InputUnusable
-from synthmill_worker.extract.rows import BadRow, Limits, Row
+from synthmill.inputs.extract.rows import BadRow, Limits, Row
 from tests.support.extraction import good, read
 
 CELL = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from('\n\r\t",;|'), max_size=12)

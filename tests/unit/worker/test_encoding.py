@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from synthmill.errors import InputUnusable
 from synthmill.inputs.encoding import SAMPLE_BYTES, Encoding, find_encoding
-from synthmill_worker.extract.survey import Surveyor, survey
+from synthmill.inputs.extract.survey import Surveyor, survey
 
 TEXTS = {
     "French": "id;nom;ville\n1;Hélène;Besançon\n2;François;Orléans\n3;Noël;Nîmes\n",

@@ -5,12 +5,12 @@ from contextlib import closing
 
 import pytest
 
+from synthmill.inputs.extract.rows import BadRow, Row
+from synthmill.seeding.contracts import RowContract
+from synthmill.seeding.harvest import Harvest, Harvester, Origin, chunked
+from synthmill.seeding.occurrences import Occurrences
 from synthmill_schemas.job import JobDocument, Source
 from synthmill_schemas.recipe import Recipe
-from synthmill_worker.contracts import RowContract
-from synthmill_worker.extract.rows import BadRow, Row
-from synthmill_worker.harvest import Harvest, Harvester, Origin, chunked
-from synthmill_worker.occurrences import Occurrences
 
 HASH = "0" * 64
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from synthmill.errors import InputUnusable
-from synthmill_worker.extract.rows import Row
+from synthmill.inputs.extract.rows import Row
 from tests.support.extraction import good, read
 
 INSTALLED = Path(sysconfig.get_paths()["purelib"])

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthmill.errors import InputUnusable
+from synthmill.inputs.extract.rows import BadRow, Row
 from synthmill_schemas.recipe import Chunking
-from synthmill_worker.extract.rows import BadRow, Row
 from tests.support.extraction import read
 
 WORDS = st.text(st.characters(categories=("L", "N", "P", "S", "M")), min_size=1, max_size=30)

@@ -12,6 +12,7 @@ from synthmill.dead_letters.keeping import keep_letter, letter_of
 from synthmill.jobs.documents import find_job
 from synthmill.jobs.events import say
 from synthmill.jobs.export.writing import fail_export
+from synthmill.jobs.plan_job import fail_job
 from synthmill.ports.broker import Message, Queue
 from synthmill.ports.records import Collection, Place, Write, WriteMode
 from synthmill.services import Services
@@ -22,7 +23,6 @@ from synthmill_schemas.generation import GenerationRequest, RequestSlot
 from synthmill_schemas.ids import record_id
 from synthmill_schemas.job import JobMessage
 from synthmill_schemas.slot import RejectClass, SlotDocument, SlotState
-from synthmill_worker.handlers.job import fail_job
 from synthmill_worker.handlers.words import Handled
 
 M = TypeVar("M", JobMessage, GenerationRequest, ExportMessage)
@@ -37,9 +37,8 @@ async def handle_dead_job(services: Services, message: Message) -> Handled:
     if announced is not None:
         found = await find_job(services.store, announced.tenant, announced.job_id)
         if found is not None and found.document.round == announced.round:
-            await fail_job(
-                services, found.document, f"planning was given up: {letter.reason}; `synthmill resume` tries again"
-            )
+            reason = f"planning was given up: {letter.reason}; `synthmill resume` tries again"
+            await fail_job(services, found.document, reason, by="worker")
     return Handled.DRAINED
 
 

@@ -6,7 +6,7 @@ however made, takes more than linear time.
 
 import re
 
-from synthmill_worker.extract.blocks import BlockKind, Draft, TextBlocks
+from synthmill.inputs.extract.blocks import BlockKind, Draft, TextBlocks
 
 _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})")
 _ATX = re.compile(r" {0,3}(#{1,6})(?=[ \t]|$)")

@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from synthmill.errors import InputUnusable
+from synthmill.inputs.extract.rows import BadRow, Row, cut
+from synthmill.seeding.coercion import Unfit, coerce
 from synthmill_schemas.ids import canonical_json
 from synthmill_schemas.recipe import FieldContract, ValueType
-from synthmill_worker.coercion import Unfit, coerce
-from synthmill_worker.extract.rows import BadRow, Row, cut
 
 if TYPE_CHECKING:
     import pandera.polars as pa

@@ -15,8 +15,8 @@ from typing import BinaryIO, TextIO
 from synthmill.errors import InputUnusable
 from synthmill.inputs.delimiters import DELIMITERS, SAMPLE_LINES, UNFIT, fit
 from synthmill.inputs.encoding import Encoding
-from synthmill_worker.extract.lines import Line, decoded, pieces, unreadable
-from synthmill_worker.extract.rows import BadRow, Limits, Row, Rows, cut, unique_names
+from synthmill.inputs.extract.lines import Line, decoded, pieces, unreadable
+from synthmill.inputs.extract.rows import BadRow, Limits, Row, Rows, cut, unique_names
 
 _SAMPLE_CHARACTERS = 1 << 16
 

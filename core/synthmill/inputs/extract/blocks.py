@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from synthmill_worker.extract.lines import Line
+from synthmill.inputs.extract.lines import Line
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LAST_SENTENCE = re.compile(r".*[.!?\u2026][\"'\u201d\u2019\u00bb)\]]*\s+|.*[\u3002\uff01\uff1f]", re.DOTALL)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, BinaryIO
 
 from synthmill.errors import InputUnusable
-from synthmill_worker.extract.rows import BadRow, Limits, Row, Rows, UnstorableValue, cut, json_size, unique_names
+from synthmill.inputs.extract.rows import BadRow, Limits, Row, Rows, UnstorableValue, cut, json_size, unique_names
 
 if TYPE_CHECKING:
     import pyarrow as pa

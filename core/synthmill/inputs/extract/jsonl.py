@@ -5,10 +5,10 @@ from typing import BinaryIO
 
 from synthmill.errors import InputUnusable
 from synthmill.inputs.encoding import Encoding
+from synthmill.inputs.extract.json_values import json_kind
+from synthmill.inputs.extract.lines import Line, decoded, pieces, unreadable
+from synthmill.inputs.extract.rows import MAX_DEPTH, BadRow, Limits, Row, Rows, UnstorableValue, cut, json_size
 from synthmill_schemas.base import JsonObject
-from synthmill_worker.extract.json_values import json_kind
-from synthmill_worker.extract.lines import Line, decoded, pieces, unreadable
-from synthmill_worker.extract.rows import MAX_DEPTH, BadRow, Limits, Row, Rows, UnstorableValue, cut, json_size
 
 
 def read_jsonl(file: BinaryIO, encoding: Encoding, limits: Limits) -> Rows:

@@ -14,9 +14,9 @@ import ijson  # type: ignore[import-untyped]  # it ships no types
 
 from synthmill.errors import InputUnusable
 from synthmill.inputs.encoding import UTF_8, Encoding
-from synthmill_worker.extract.json_values import Event, ValueBuilder, json_kind
-from synthmill_worker.extract.lines import decoded
-from synthmill_worker.extract.rows import BadRow, Limits, Row, Rows, UnstorableValue, cut, json_size
+from synthmill.inputs.extract.json_values import Event, ValueBuilder, json_kind
+from synthmill.inputs.extract.lines import decoded
+from synthmill.inputs.extract.rows import BadRow, Limits, Row, Rows, UnstorableValue, cut, json_size
 
 _BLOCK_BYTES = 1 << 16
 

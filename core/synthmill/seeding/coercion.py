@@ -3,9 +3,9 @@
 import json
 import re
 
+from synthmill.inputs.extract.rows import UnstorableValue, json_size
 from synthmill_schemas.ids import canonical_json
 from synthmill_schemas.recipe import ValueType
-from synthmill_worker.extract.rows import UnstorableValue, json_size
 
 _INTEGER = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)

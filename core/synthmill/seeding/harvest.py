@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from synthmill.inputs.extract.rows import BadRow, Row, Rows, cut
+from synthmill.seeding.contracts import RowContract
+from synthmill.seeding.occurrences import Occurrences
 from synthmill_schemas.ids import canonical_json, row_hash, seed_id
 from synthmill_schemas.job import JobDocument, Source
 from synthmill_schemas.ledger import RejectDocument
 from synthmill_schemas.seed import Lineage, SeedDocument
 from synthmill_schemas.slot import RejectClass
-from synthmill_worker.contracts import RowContract
-from synthmill_worker.extract.rows import BadRow, Row, Rows, cut
-from synthmill_worker.occurrences import Occurrences
 
 _CHUNK_BYTES = 8 << 20  # a chunk of few rows, each near the limit, would take half a gigabyte otherwise
 

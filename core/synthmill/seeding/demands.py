@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from synthmill.inputs.detect import SourceKind
+from synthmill.inputs.extract.rows import Limits
 from synthmill.recipes import CompiledRecipe
+from synthmill.seeding.contracts import RowContract
 from synthmill_schemas.ids import seed_set_id
 from synthmill_schemas.job import Source
-from synthmill_worker.contracts import RowContract
-from synthmill_worker.extract.rows import Limits
 
 _EXTRACTION_VERSION = 1  # raise it when a reader gives other rows for the same file
 _ALL_TEXT = frozenset({SourceKind.CSV, SourceKind.TSV})

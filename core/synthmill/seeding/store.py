@@ -6,30 +6,29 @@ far a source came is noted there too: a later unit goes over those rows without 
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from synthmill.errors import ChecksumMismatch, InputUnusable, UserError
+from synthmill.inputs.extract.extract import Extraction, extract
+from synthmill.inputs.extract.rows import Limits, Row, Rows
+from synthmill.inputs.extract.survey import Survey, Surveyor
 from synthmill.jobs.documents import Changes, change_job, get_job
-from synthmill.jobs.events import say
+from synthmill.jobs.events import Service, say
 from synthmill.jobs.plan import RoundOver
 from synthmill.jobs.unit import Unit
 from synthmill.ports.records import Collection, Place, Write, WriteStatus
 from synthmill.recipes import CompiledRecipe
+from synthmill.seeding.contracts import require_columns
+from synthmill.seeding.demands import Demands
+from synthmill.seeding.harvest import Harvest, Harvester, Origin, chunked
+from synthmill.seeding.occurrences import Occurrences
+from synthmill.seeding.threads import to_the_end
 from synthmill.services import Services
 from synthmill_schemas.ids import seed_document_id
 from synthmill_schemas.job import RUNNING_STATES, JobDocument, SeedCheckpoint, Source
-from synthmill_worker import metrics
-from synthmill_worker.contracts import require_columns
-from synthmill_worker.demands import Demands
-from synthmill_worker.extract.extract import Extraction, extract
-from synthmill_worker.extract.rows import Limits, Row, Rows
-from synthmill_worker.extract.survey import Survey, Surveyor
-from synthmill_worker.harvest import Harvest, Harvester, Origin, chunked
-from synthmill_worker.occurrences import Occurrences
-from synthmill_worker.threads import to_the_end
 
 _PROGRESS_SECONDS = 2.0
 _REASON_CHARACTERS = 1_000
@@ -64,7 +63,13 @@ class _Tally:
             self.first_reason = harvest.rejects[0].reason
 
 
-async def store_seeds(services: Services, job: JobDocument, compiled: CompiledRecipe, unit: Unit) -> JobDocument:
+OnStored = Callable[[int, int], None]
+"""Told of every chunk: how many seeds and how many rejects of it were stored."""
+
+
+async def store_seeds(
+    services: Services, job: JobDocument, compiled: CompiledRecipe, unit: Unit, *, by: Service, on_stored: OnStored
+) -> JobDocument:
     """Stores the seeds of every source that has none yet; answers the job with all of them noted.
 
     Raises `InputUnusable` or `ChecksumMismatch` for a file that cannot serve, `RoundOver` when the job was stopped, and
@@ -75,7 +80,7 @@ async def store_seeds(services: Services, job: JobDocument, compiled: CompiledRe
     for source in job.sources:
         if source.seed_set is None:
             origin = Origin(job, source, demands.seed_set(job.tenant, source))
-            job = await _Seeding(services, origin, demands, unit).run()
+            job = await _Seeding(services, origin, demands, unit, by, on_stored).run()
     return job
 
 
@@ -87,6 +92,8 @@ class _Seeding:
     origin: Origin
     demands: Demands
     unit: Unit
+    by: Service
+    on_stored: OnStored
 
     async def run(self) -> JobDocument:
         """Stores all seeds and rejects of the source, then notes it in the job."""
@@ -125,8 +132,7 @@ class _Seeding:
             while (chunk := await to_the_end(lambda: next(writes, None))) is not None:
                 tally.add(chunk[0])
                 await self._store(chunk[1])
-                metrics.SEEDS.add(len(chunk[0].seeds))
-                metrics.INPUT_REJECTS.add(len(chunk[0].rejects))
+                self.on_stored(len(chunk[0].seeds), len(chunk[0].rejects))
                 if self.unit.over or time.monotonic() - told > _PROGRESS_SECONDS:
                     await self._note_progress(tally, file.tell())
                     told = time.monotonic()
@@ -170,7 +176,7 @@ class _Seeding:
         fields = {"seeds": tally.seeds, "bad_rows": tally.bad_rows, "position_bytes": position, "bytes": source.size}
         await say(
             self.services.store,
-            "worker",
+            self.by,
             "source.progress",
             text,
             tenant=job.tenant,
@@ -184,7 +190,7 @@ class _Seeding:
         fields = {"seeds": tally.seeds, "bad_rows": tally.bad_rows, "bytes": source.size, "seconds": round(seconds, 3)}
         await say(
             self.services.store,
-            "worker",
+            self.by,
             "source.stored",
             text,
             tenant=job.tenant,

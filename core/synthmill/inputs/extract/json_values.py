@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from synthmill_worker.extract.rows import MAX_DEPTH
+from synthmill.inputs.extract.rows import MAX_DEPTH
 
 Event = tuple[str, object]
 

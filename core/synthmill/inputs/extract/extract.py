@@ -6,15 +6,15 @@ from typing import BinaryIO
 from synthmill.errors import InputUnusable
 from synthmill.inputs.detect import SourceKind, detect
 from synthmill.inputs.encoding import Encoding, find_encoding
+from synthmill.inputs.extract.blocks import TextBlocks
+from synthmill.inputs.extract.chunks import Chunk, chunks
+from synthmill.inputs.extract.delimited import read_delimited, read_header, sniff
+from synthmill.inputs.extract.jsonl import read_jsonl
+from synthmill.inputs.extract.lines import decoded, legible, pieces, unreadable
+from synthmill.inputs.extract.markdown import MarkdownBlocks
+from synthmill.inputs.extract.rows import BadRow, Limits, Row, Rows, cut
+from synthmill.inputs.extract.survey import Survey
 from synthmill_schemas.recipe import Chunking
-from synthmill_worker.extract.blocks import TextBlocks
-from synthmill_worker.extract.chunks import Chunk, chunks
-from synthmill_worker.extract.delimited import read_delimited, read_header, sniff
-from synthmill_worker.extract.jsonl import read_jsonl
-from synthmill_worker.extract.lines import decoded, legible, pieces, unreadable
-from synthmill_worker.extract.markdown import MarkdownBlocks
-from synthmill_worker.extract.rows import BadRow, Limits, Row, Rows, cut
-from synthmill_worker.extract.survey import Survey
 
 TEXT_COLUMNS = ("text", "headings")
 """The fields of a text chunk's row."""
@@ -40,7 +40,7 @@ def extract(file: BinaryIO, name: str, survey: Survey, limits: Limits, chunking:
     """
     kind = detect(file, name)
     if kind is SourceKind.PARQUET:
-        from synthmill_worker.extract.columnar import parquet_columns, read_parquet
+        from synthmill.inputs.extract.columnar import parquet_columns, read_parquet
 
         return Extraction(kind, tuple(parquet_columns(file)), read_parquet(file, limits))
     encoding = find_encoding(file, survey.utf8_fault)
@@ -52,7 +52,7 @@ def extract(file: BinaryIO, name: str, survey: Survey, limits: Limits, chunking:
         case SourceKind.JSONL:
             return Extraction(kind, None, read_jsonl(file, encoding, limits))
         case SourceKind.JSON:
-            from synthmill_worker.extract.documents import read_document
+            from synthmill.inputs.extract.documents import read_document
 
             return Extraction(kind, None, read_document(file, encoding, limits))
         case SourceKind.TEXT | SourceKind.MARKDOWN:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from synthmill.inputs.extract.blocks import Block, BlockKind, count_lines
 from synthmill_schemas.recipe import Chunking
-from synthmill_worker.extract.blocks import Block, BlockKind, count_lines
 
 # Behind . ! ? and … with closing quotes or brackets; or behind the full-width marks, which no space follows.
 _SENTENCE = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019\u00bb)\]]*\s+|(?<=[\u3002\uff01\uff1f])")
