@@ -28,8 +28,10 @@ from synthmill_api.openapi import describe
 from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
 from synthmill_api.sources.endpoints import router as sources
+from synthmill_api.uploads.endpoints import router as uploads
+from synthmill_api.uploads.tus import TusHeaders
 
-_DOMAINS: tuple[APIRouter, ...] = (sources, recipes, datasets, jobs, results, exports, gate, dead_letters)
+_DOMAINS: tuple[APIRouter, ...] = (sources, uploads, recipes, datasets, jobs, results, exports, gate, dead_letters)
 
 
 def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
@@ -49,6 +51,7 @@ def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
     # no interactive pages: they load scripts from other people's servers
     app = FastAPI(title="synthmill", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     add_handlers(app)
+    app.add_middleware(TusHeaders)
     app.add_middleware(SafeHeaders)
     app.add_middleware(Observed)  # added last, so around all others
     app.include_router(health)

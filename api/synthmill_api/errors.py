@@ -7,6 +7,15 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from synthmill.catalog.resumable.errors import (
+    PieceMismatch,
+    UploadExpired,
+    UploadLocked,
+    UploadMissing,
+    UploadStalled,
+    UploadTooLong,
+    WrongOffset,
+)
 from synthmill.errors import (
     BadKey,
     BrokerUnavailable,
@@ -51,6 +60,12 @@ class Code(StrEnum):
     JOB_STATE = "job_state"
     SOURCE_GONE = "source_gone"
     EXPORT_GONE = "export_gone"
+    UPLOAD_STALLED = "upload_stalled"
+    UPLOAD_OFFSET = "upload_offset"
+    UPLOAD_EXPIRED = "upload_expired"
+    UPLOAD_LOCKED = "upload_locked"
+    TUS_VERSION = "tus_version"
+    PIECE_MISMATCH = "piece_mismatch"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INVALID_REQUEST = "invalid_request"
@@ -82,6 +97,12 @@ KINDS: dict[Code, Kind] = {
     Code.JOB_STATE: Kind(409, "The job's state does not allow it", "GET the job to see where it stands."),
     Code.SOURCE_GONE: Kind(410, "The source's file is gone", "Upload the file again; the source keeps its id."),
     Code.EXPORT_GONE: Kind(410, "The export's file is not there", "Order the export again; it keeps its id."),
+    Code.UPLOAD_STALLED: Kind(408, "No more bytes came", "HEAD the upload, then go on from its Upload-Offset."),
+    Code.UPLOAD_OFFSET: Kind(409, "The upload stands elsewhere", "HEAD it, then go on from its Upload-Offset."),
+    Code.UPLOAD_EXPIRED: Kind(410, "The upload's time is over", "Create it again and send the file from its start."),
+    Code.TUS_VERSION: Kind(412, "Another version of the protocol", "Send Tus-Resumable: 1.0.0."),
+    Code.UPLOAD_LOCKED: Kind(423, "Another request writes to the upload", "Wait for it, HEAD the upload, then go on."),
+    Code.PIECE_MISMATCH: Kind(460, "The piece has another checksum", "Send the same piece again."),
     Code.TOO_LARGE: Kind(413, "The body is too large", "Send less; the detail names the limit."),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Not this media type", "The detail names what is taken."),
     Code.INVALID_REQUEST: Kind(422, "The request has faults", "Mend what `faults` lists and send it again."),
@@ -155,6 +176,13 @@ class Refused(Exception):
 # In this order: a class stands before the one that it is derived from.
 _CODES: tuple[tuple[type[SynthmillError], Code], ...] = (
     (JobMissing, Code.NOT_FOUND),
+    (UploadMissing, Code.NOT_FOUND),
+    (UploadTooLong, Code.TOO_LARGE),
+    (UploadStalled, Code.UPLOAD_STALLED),
+    (UploadLocked, Code.UPLOAD_LOCKED),
+    (UploadExpired, Code.UPLOAD_EXPIRED),
+    (WrongOffset, Code.UPLOAD_OFFSET),
+    (PieceMismatch, Code.PIECE_MISMATCH),
     (InputUnusable, Code.INPUT_UNUSABLE),
     (FieldUnknown, Code.UNKNOWN_FIELD),
     (UserError, Code.INVALID_REQUEST),

@@ -16,6 +16,7 @@ _DESCRIPTION = (
 TAGS = [
     {"name": "health", "description": "Whether the service lives, and whether it can serve."},
     {"name": "sources", "description": "Uploaded files; temporary, a job keeps its own seeds."},
+    {"name": "uploads", "description": "Files that come in pieces, by the tus protocol 1.0; each becomes a source."},
     {"name": "recipes", "description": "Declarations of datasets, versioned."},
     {"name": "jobs", "description": "Executions of a recipe on sources."},
     {"name": "exports", "description": "Files of a job's records, written for you; fetched for a day."},

@@ -86,3 +86,30 @@ def test_an_upload_cut_in_the_middle_leaves_nothing(api: ApiProcess, client: htt
         until(lambda: [path for path in objects.rglob("*") if path.is_file()], "the upload to begin")
     until(lambda: not [path for path in objects.rglob("*") if path.is_file()], "the upload to be dropped")
     assert client.get("/v1/sources").json()["total"] == 0
+
+
+def test_an_upload_in_pieces_that_is_cut_in_the_middle_goes_on_where_it_was_cut(
+    api: ApiProcess, client: httpx.Client
+) -> None:
+    host, _, port = api.url.removeprefix("http://").partition(":")
+    data = b"a line of text\n" * 700_000
+    created = client.post(
+        "/v1/uploads", headers={"upload-length": str(len(data)), "upload-metadata": "filename YmlnLnR4dA=="}
+    )
+    location = created.headers["location"]
+    head = (
+        f"PATCH {location} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(data)}\r\nUpload-Offset: 0\r\n"
+        "Content-Type: application/offset+octet-stream\r\n"
+    )
+    with socket.create_connection((host, int(port))) as raw:
+        raw.sendall(f"{head}Authorization: {client.headers['authorization']}\r\n\r\n".encode() + data[:9_000_001])
+
+    def arrived() -> int:
+        return int(client.head(location).headers["upload-offset"])
+
+    until(lambda: arrived() == 9_000_001, "what was sent before the cut to be kept")
+    headers = {"content-type": "application/offset+octet-stream", "upload-offset": str(arrived())}
+    done = client.patch(location, headers=headers, content=data[arrived() :])
+    assert done.status_code == 204, done.text
+    source = client.get(done.headers["content-location"]).json()
+    assert source["sha256"] == hashlib.sha256(data).hexdigest()

@@ -1,5 +1,6 @@
 """One thing of every kind in one tenant, with a mark in whatever a client may have written, and requests about them."""
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,14 @@ async def _source(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
     return {"source_id": await _made(owner.post("/v1/sources", params={"name": f"{MARK}.csv"}, content=content))}
 
 
+async def _upload(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
+    name = b64encode(f"{MARK}.txt".encode()).decode()
+    headers = {"upload-length": "1000", "upload-metadata": f"filename {name}"}
+    response = await owner.post("/v1/uploads", headers=headers)
+    assert response.is_success, response.text
+    return {"upload_id": response.headers["location"].rpartition("/")[2]}
+
+
 async def _recipe(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
     data = {**EXAMPLE, "name": f"{MARK}_copy", "description": f"for the {MARK}"}
     return {"name": await _made(owner.post("/v1/recipes", json=data), "name"), "version": "1"}
@@ -70,6 +79,7 @@ async def _dataset(api: Api, _: httpx.AsyncClient, __: Things) -> Things:
 
 _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ...] = (
     _source,
+    _upload,
     _recipe,
     _job,
     _export,

@@ -4,6 +4,7 @@
 - `recipes`    stored versions of recipes
 - `sources`    uploaded files, and how a job reads one
 - `uploads`    stores them, each content once
+- `resumable` uploads that come in pieces
 - `sifting`    refuses what cannot be read by its first bytes
 - `locations`  folders and prefixes that recurring runs read
 - `importing`  all files of such a place as sources

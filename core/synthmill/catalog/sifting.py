@@ -27,6 +27,18 @@ async def sifted(chunks: AsyncIterator[bytes], name: str) -> AsyncIterator[bytes
         yield bytes(head)
 
 
+async def heads_judged(chunks: AsyncIterator[bytes], name: str) -> AsyncIterator[bytes]:
+    """The same for the beginning of a file of which more is to come: judged only once there is enough of it."""
+    head: bytearray | None = bytearray()
+    async for chunk in chunks:
+        if head is not None:
+            head += chunk[:HEAD_BYTES]
+            if len(head) >= HEAD_BYTES:
+                _judge(head, name)
+                head = None
+        yield chunk
+
+
 def _judge(head: bytearray, name: str) -> None:
     if not head.startswith(_PARQUET):
         detect(io.BytesIO(head), name)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
+from synthmill.catalog.resumable.expiry import drop_expired
 from synthmill.jobs.cleanup import inputs_are_seeds, mark_deleted
 from synthmill.jobs.documents import find_job
 from synthmill.jobs.export.requests import all_exports, change_export, expired, find_export
@@ -71,6 +72,7 @@ class _Sweep:
         self.swept.unfinished_uploads += await self.services.objects.discard_unfinished(
             ROOT, before=cutoff, dry_run=self.dry_run
         )
+        self.swept.unfinished_uploads += await drop_expired(self.services, dry_run=self.dry_run)
         await self._starts(cutoff)
         return self.swept
 
