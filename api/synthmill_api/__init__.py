@@ -1,7 +1,7 @@
 """The REST API: sources in, recipes and jobs, records out, for the tenant that a key belongs to.
 
 # Layout
-- `app`           puts the parts together; `__main__` starts it, `openapi` describes it
+- `app`           puts the parts together; `__main__` starts it, `openapi` describes it, `links` leads from id to id
 - `config`        its settings
 - `errors`        every failure as problem+json, with a stable code and what to do
 - `dependencies`  what an endpoint is given

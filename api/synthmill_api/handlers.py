@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from synthmill.errors import SynthmillError
 from synthmill_api.dependencies import runtime_of
@@ -74,7 +75,18 @@ def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _BY_STATUS.get(error.status_code, Code.UNREADABLE_REQUEST)
     detail = error.detail if error.detail and code is not Code.NOT_FOUND else KINDS[code].title
-    return answer(request, Refused(code, detail), error.headers)
+    headers = dict(error.headers or {})
+    if code is Code.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
+    return answer(request, Refused(code, detail), headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the path takes; the framework tells those of its first route alone."""
+    paths: dict[str, dict[str, object]] = request.app.openapi()["paths"]
+    path = request.scope["path"]
+    templates = [path] if path in paths else [each for each in paths if compile_path(each)[0].match(path)]
+    return sorted({method.upper() for template in templates for method in paths[template]})
 
 
 def _gone(request: Request, error: Exception) -> Response:

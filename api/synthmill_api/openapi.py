@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from synthmill import __version__
 from synthmill_api.errors import KINDS, MEDIA_TYPE, Code, Problem, Refused
+from synthmill_api.links import add_links
 
 _TITLE = "synthmill"
 _DESCRIPTION = (
@@ -52,6 +53,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.update(_problem_schemas())
         scheme = {"type": "http", "scheme": "bearer", "description": "A key: `synthmill keys create`."}
         components["securitySchemes"] = {"key": scheme}
+        add_links(document)
         app.openapi_schema = document
     return app.openapi_schema
 

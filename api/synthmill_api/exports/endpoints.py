@@ -16,7 +16,7 @@ from synthmill_api.exports.views import Export, ExportRequest
 from synthmill_api.jobs.endpoints import JobIdHere
 from synthmill_api.kit.pages import Listing, PagingHere
 from synthmill_api.kit.streams import begun
-from synthmill_schemas.file_export import ExportDocument
+from synthmill_schemas.file_export import Compression, ExportDocument, ExportFormat
 
 router = guarded_router("exports")
 
@@ -24,7 +24,11 @@ ExportId = Annotated[str, Path(pattern=r"^exp_[0-9a-f]{32}$", description="e.g. 
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The file",
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            Form(format_, packing).media_type.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+            for format_ in ExportFormat
+            for packing in Compression
+        },
     }
 }
 

@@ -25,7 +25,7 @@ router = guarded_router("sources")
 SourceId = Annotated[str, Path(max_length=64, description="e.g. src_5f1c…", pattern=r"^[A-Za-z0-9_-]+$")]
 
 _FILE = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "required": ["file"], "properties": {"file": _FILE}}
+_FORM = {"type": "object", "required": ["file"], "properties": {"file": _FILE}, "additionalProperties": False}
 _REQUEST_BODY = {
     "required": True,
     "description": "A form with one part `file`, or the bytes themselves with `?name=`.",

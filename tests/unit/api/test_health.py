@@ -22,7 +22,15 @@ async def test_a_closed_database_makes_it_unready(api: Api) -> None:
 async def test_paths_that_are_not_there_and_methods_that_are_not_taken_are_problems(api: Api) -> None:
     async with api.anonymous() as anyone:
         problem(await anyone.get("/nowhere"), 404, "not_found")
-        problem(await anyone.delete("/healthz"), 405, "method_not_allowed")
+        response = await anyone.delete("/healthz")
+    problem(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == "GET"
+
+
+async def test_a_refused_method_is_told_all_that_the_path_takes(api: Api) -> None:
+    async with api.anonymous() as anyone:
+        assert (await anyone.put("/v1/jobs")).headers["allow"] == "GET, POST"
+        assert (await anyone.put("/v1/sources/src_1")).headers["allow"] == "DELETE, GET"
 
 
 async def test_every_answer_forbids_guessing_and_allows_no_other_origin(api: Api) -> None:

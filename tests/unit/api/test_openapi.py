@@ -54,3 +54,29 @@ def test_operation_ids_are_unique_and_references_point_somewhere() -> None:
 async def test_the_document_is_served_without_a_key(api: Api) -> None:
     async with api.anonymous() as anyone:
         assert (await anyone.get("/openapi.json")).json()["openapi"].startswith("3.1")
+
+
+@pytest.mark.parametrize(
+    ("origin", "status", "target", "parameters"),
+    [
+        ("POST /v1/sources", "201", "delete_source", {"source_id": "$response.body#/id"}),
+        ("GET /v1/jobs", "200", "get_gate_report", {"job_id": "$response.body#/items/0/id"}),
+        (
+            "POST /v1/recipes",
+            "201",
+            "get_recipe_version",
+            {"name": "$response.body#/name", "version": "$response.body#/version"},
+        ),
+        (
+            "POST /v1/jobs/{job_id}/exports",
+            "202",
+            "get_export_content",
+            {"job_id": "$request.path.job_id", "export_id": "$response.body#/id"},
+        ),
+    ],
+)
+def test_an_answer_links_to_the_routes_that_take_its_id(
+    origin: str, status: str, target: str, parameters: dict[str, str]
+) -> None:
+    (route,) = (route for route in ROUTES if str(route) == origin)
+    assert route.operation["responses"][status]["links"][target]["parameters"] == parameters

@@ -1,0 +1,85 @@
+"""Requests made from the OpenAPI document by schemathesis, good and bad ones, alone and in the order of its links."""
+
+import asyncio
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from synthmill.settings import Settings
+from synthmill_api.config import ApiConfig
+from tests.support import stack
+from tests.support.api_things import things_of
+from tests.support.installation import settings_on
+from tests.support.served_api import Served, served
+
+pytestmark = pytest.mark.integration
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+SEED = 20261123
+ROOMY = ApiConfig(secret="0123456789abcdef" * 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How many examples are tried: of each operation, and of sequences of them."""
+
+    examples: int
+    sequences: int
+
+    def config(self) -> str:
+        """The settings of schemathesis with these numbers."""
+        return CONFIG.read_text() + (
+            f"\n[phases.fuzzing.generation]\nmax-examples = {self.examples}\n"
+            f"\n[phases.stateful.generation]\nmax-examples = {self.sequences}\n"
+        )
+
+
+SHORT, LONG, LONG_ON_STACK = Effort(3, 25), Effort(150, 500), Effort(30, 100)
+
+
+async def checked(running: Served, folder: Path, effort: Effort) -> None:
+    """Every check of schemathesis on every operation; fails with its report."""
+    config = folder / "schemathesis.toml"
+    config.write_text(effort.config())
+    key = f"Authorization: Bearer {await running.api.key()}"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
+        *("run", f"{running.url}/openapi.json", "-H", key, "--seed", str(SEED), "--checks", "all", "--no-color"),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "COLUMNS": "160"},
+    )
+    report, _ = await process.communicate()
+    print(report.decode())
+    assert process.returncode == 0
+
+
+async def test_no_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path) -> None:
+    async with served(Settings(home=tmp_path / "home"), ROOMY) as running:
+        async with await running.api.client() as owner:
+            await things_of(running.api, owner)
+        await checked(running, tmp_path, SHORT)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3_600)
+async def test_no_request_of_very_many_gets_one(tmp_path: Path) -> None:
+    async with served(Settings(home=tmp_path / "home"), ROOMY) as running:
+        async with await running.api.client() as owner:
+            await things_of(running.api, owner)
+        await checked(running, tmp_path, LONG)
+
+
+@pytest.mark.long
+@pytest.mark.stack
+@pytest.mark.timeout(3_600)
+async def test_nor_on_real_servers(tmp_path: Path) -> None:
+    async with served(settings_on(tmp_path), ROOMY) as running:
+        await checked(running, tmp_path, LONG_ON_STACK)
+    await stack.remove_queues(str(tmp_path))
+    await stack.remove_bucket(str(tmp_path))
+    await stack.remove_indices(str(tmp_path))
