@@ -7,13 +7,17 @@ from typing import Any
 
 import httpx
 
+from synthmill.jobs.documents import change_job
 from synthmill.jobs.release import release
 from synthmill.ports.broker import Message, Queue
+from synthmill.ports.records import Collection, Place, Write
 from synthmill_api.recipes.endpoints import EXAMPLE
+from synthmill_schemas.job import JobState
+from synthmill_schemas.ledger import RejectDocument
+from synthmill_schemas.slot import RejectClass
 from tests.support.api import Api
 from tests.support.gate_reports import stored_report
 from tests.support.jobs import TENANT, accepted, recipe, store_slots
-from tests.support.made import made_job
 from tests.support.openapi import Route
 from tests.support.uploads import worked
 
@@ -51,12 +55,29 @@ async def _recipe(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
 
 
 async def _job(api: Api, owner: httpx.AsyncClient, _: Things) -> Things:
-    body = {"recipe": recipe().recipe.model_dump(mode="json"), "labels": {"team": MARK}}
+    body = {"recipe": recipe().recipe.model_dump(mode="json"), "records": 1, "labels": {"team": MARK}}
     job = await _made(owner.post("/v1/jobs", json=body))
     await worked(api.services)
     await store_slots(api.services, accepted(job, 0, data={"colour": "red", "poem": f"to a {MARK}"}))
     await stored_report(api.services.store, job, "passed")
     return {"job_id": job, "record_id": f"{job}-0"}
+
+
+async def _reject(api: Api, _: httpx.AsyncClient, things: Things) -> Things:
+    reject = RejectDocument(
+        dataset="colours",
+        job_id=things["job_id"],
+        reject_id=f"{things['record_id']}-1-1",
+        record_id=things["record_id"],
+        round=1,
+        attempt=1,
+        reject_class=RejectClass.SCHEMA,
+        reason="no poem",
+        raw=f"a {MARK}",
+    )
+    place = Place(TENANT, Collection.REJECTS)
+    await api.services.store.bulk([Write(place, reject.reject_id, reject.model_dump(mode="json"))])
+    return {"reject_id": reject.reject_id}
 
 
 async def _export(api: Api, owner: httpx.AsyncClient, things: Things) -> Things:
@@ -71,9 +92,9 @@ async def _dead_letter(api: Api, _: httpx.AsyncClient, __: Things) -> Things:
     return {"letter_id": "dead-jobs-stray"}
 
 
-async def _dataset(api: Api, _: httpx.AsyncClient, __: Things) -> Things:
-    await made_job(api.services, [{"colour": "red", "poem": f"released for the {MARK}"}], job_id="released")
-    await release(api.services, TENANT, "released")
+async def _dataset(api: Api, _: httpx.AsyncClient, things: Things) -> Things:
+    await change_job(api.services.store, TENANT, things["job_id"], lambda _: {"state": JobState.COMPLETED})
+    await release(api.services, TENANT, things["job_id"])
     return {"dataset": "colours"}
 
 
@@ -82,6 +103,7 @@ _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ..
     _upload,
     _recipe,
     _job,
+    _reject,
     _export,
     _dead_letter,
     _dataset,
