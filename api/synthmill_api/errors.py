@@ -121,6 +121,9 @@ KINDS: dict[Code, Kind] = {
     Code.STORAGE_FULL: Kind(507, "No space left", "Tell the operator to free some, then send it again."),
 }
 
+RETRIED = frozenset({429, 503})
+"""Statuses after which the same request may be sent again, when Retry-After seconds have passed."""
+
 ALWAYS = (Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.INVALID_REQUEST, Code.INTERNAL, Code.STORE_UNAVAILABLE)
 """Codes that any guarded route may answer with."""
 

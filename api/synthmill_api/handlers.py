@@ -11,7 +11,7 @@ from starlette.routing import compile_path
 
 from synthmill.errors import SynthmillError
 from synthmill_api.dependencies import runtime_of
-from synthmill_api.errors import KINDS, MEDIA_TYPE, Code, FaultItem, Refused, internal, refusal_of
+from synthmill_api.errors import KINDS, MEDIA_TYPE, RETRIED, Code, FaultItem, Refused, internal, refusal_of
 
 _CLIENT_LEFT = 499  # nginx's number; nobody reads it
 _BY_STATUS = {
@@ -36,8 +36,8 @@ def add_handlers(app: FastAPI) -> None:
 def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None = None) -> Response:
     """The problem as a response, with the headers that its status asks for."""
     told = dict(headers or {})
-    if refused.kind.status == 503:
-        told["Retry-After"] = str(runtime_of(request).config.retry_after_seconds)
+    if refused.kind.status in RETRIED:
+        told.setdefault("Retry-After", str(runtime_of(request).config.retry_after_seconds))
     if refused.kind.status == 401:
         told["WWW-Authenticate"] = 'Bearer realm="synthmill"'
     body = refused.problem().model_dump_json()

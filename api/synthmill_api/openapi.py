@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from synthmill import __version__
-from synthmill_api.errors import KINDS, MEDIA_TYPE, Code, Problem, Refused
+from synthmill_api.errors import KINDS, MEDIA_TYPE, RETRIED, Code, Problem, Refused
 from synthmill_api.links import add_links
 
 _TITLE = "synthmill"
@@ -33,8 +33,8 @@ def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
         entry = responses.setdefault(kind.status, {"description": kind.title, "content": {MEDIA_TYPE: _content()}})
         example = Refused(code, kind.title).problem().model_dump(mode="json")
         entry["content"][MEDIA_TYPE]["examples"][code.value] = {"value": example}
-    if 503 in responses:
-        responses[503]["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+    for status in RETRIED & responses.keys():
+        responses[status]["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
     return responses
 
 
