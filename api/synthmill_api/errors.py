@@ -31,6 +31,7 @@ from synthmill.errors import (
     UserError,
     VersionConflict,
 )
+from synthmill.jobs.export.chat import ColumnsMissing
 from synthmill.recipes import RecipeInvalid
 from synthmill.records.fields import FieldUnknown
 
@@ -68,11 +69,13 @@ class Code(StrEnum):
     PIECE_MISMATCH = "piece_mismatch"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    RANGE_NOT_SATISFIABLE = "range_not_satisfiable"
     INVALID_REQUEST = "invalid_request"
     RECIPE_INVALID = "recipe_invalid"
     INPUT_UNUSABLE = "input_unusable"
     CHECKSUM_MISMATCH = "checksum_mismatch"
     UNKNOWN_FIELD = "unknown_field"
+    COLUMNS_MISSING = "columns_missing"
     TOO_MANY_STREAMS = "too_many_streams"
     INTERNAL = "internal"
     BROKER_UNAVAILABLE = "broker_unavailable"
@@ -105,11 +108,17 @@ KINDS: dict[Code, Kind] = {
     Code.PIECE_MISMATCH: Kind(460, "The piece has another checksum", "Send the same piece again."),
     Code.TOO_LARGE: Kind(413, "The body is too large", "Send less; the detail names the limit."),
     Code.UNSUPPORTED_MEDIA_TYPE: Kind(415, "Not this media type", "The detail names what is taken."),
+    Code.RANGE_NOT_SATISFIABLE: Kind(
+        416, "No such bytes", "Ask for bytes that the file has; the detail says how many."
+    ),
     Code.INVALID_REQUEST: Kind(422, "The request has faults", "Mend what `faults` lists and send it again."),
     Code.RECIPE_INVALID: Kind(422, "The recipe has faults", "Mend what `faults` lists and send it again."),
     Code.INPUT_UNUSABLE: Kind(422, "The input cannot serve", "The detail says what is wrong with it."),
     Code.CHECKSUM_MISMATCH: Kind(422, "Other bytes than announced", "Send the file again."),
     Code.UNKNOWN_FIELD: Kind(422, "No such field in the records", "The detail lists the fields there are."),
+    Code.COLUMNS_MISSING: Kind(
+        422, "The records do not fit the format", "Say which field plays which part; the detail names those needed."
+    ),
     Code.TOO_MANY_STREAMS: Kind(
         429, "Too many open streams", "Close one, or come back after Retry-After seconds; nothing is missed meanwhile."
     ),
@@ -188,6 +197,7 @@ _CODES: tuple[tuple[type[SynthmillError], Code], ...] = (
     (PieceMismatch, Code.PIECE_MISMATCH),
     (InputUnusable, Code.INPUT_UNUSABLE),
     (FieldUnknown, Code.UNKNOWN_FIELD),
+    (ColumnsMissing, Code.COLUMNS_MISSING),
     (UserError, Code.INVALID_REQUEST),
     (BrokerUnavailable, Code.BROKER_UNAVAILABLE),
     (StoreUnavailable, Code.STORE_UNAVAILABLE),

@@ -16,7 +16,11 @@ class ExportFormat(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     PARQUET = "parquet"
+    ARROW = "arrow"  # an Arrow IPC stream
     LINEAGE = "lineage"  # JSON lines: seed, source row, attributes, model, tokens and cost of each record
+    ALPACA = "alpaca"  # JSON lines for training: instruction, input, output
+    SHAREGPT = "sharegpt"  # JSON lines for training: conversations of {from, value}
+    MESSAGES = "messages"  # JSON lines for training: messages of {role, content}
 
 
 class Compression(StrEnum):
@@ -24,6 +28,34 @@ class Compression(StrEnum):
 
     NONE = "none"
     GZIP = "gzip"
+    ZSTD = "zstd"
+
+
+class Part(StrEnum):
+    """A share of the records; all records of one seed are in the same one."""
+
+    TRAIN = "train"
+    TEST = "test"
+
+
+class ChatColumns(Contract):
+    """Which field of a record plays which part in a chat format, by dotted path."""
+
+    instruction: str | None = Field(None, description="what the user asks")
+    input: str | None = Field(None, description="what the user gives with it")
+    output: str | None = Field(None, description="what the assistant answers")
+    system: str | None = Field(None, description="the standing instruction")
+    conversation: str | None = Field(None, description="a list of turns {role, content} instead of the others")
+
+
+class FormFields(Contract):
+    """What a file is to be, besides its format."""
+
+    compression: Compression = Compression.NONE
+    chat: ChatColumns | None = Field(None, description="of the chat formats; none: columns are known by their names")
+    part: Part | None = Field(None, description="none: all records")
+    test_share: float = Field(0.1, gt=0, lt=1, description="of the seeds, whose records are the part `test`")
+    filters: list[str] = Field(default_factory=list, description="only records that meet these, as in a search")
 
 
 class ExportState(StrEnum):
@@ -47,18 +79,17 @@ class ExportMessage(Contract):
     traceparent: str | None = None
 
 
-class ExportDocument(Contract):
+class ExportDocument(FormFields):
     """Stored among the reports; `_id` = `report_id`."""
 
     version: Literal[1] = 1
     kind: Literal["export"] = "export"
     tenant: Name = DEFAULT_TENANT
     report_id: str = Field(description="export-{export id}")
-    export_id: str = Field(description="follows from job, format, compression and the number of records")
+    export_id: str = Field(description="follows from job, form and the number of records")
     job_id: JobId
     dataset: Name
     format: ExportFormat
-    compression: Compression = Compression.NONE
     state: ExportState = ExportState.REQUESTED
     records: Count | None = Field(None, description="known when it is done")
     size: Count | None = Field(None, description="bytes")

@@ -1,13 +1,9 @@
 """`/v1/datasets`: list datasets and versions, search the records of a version."""
 
-from typing import Annotated
-
-from fastapi import Path
-
 from synthmill_api.auth.guard import guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.datasets import service
-from synthmill_api.datasets.versions import LATEST, VersionHere, number_of
+from synthmill_api.datasets.versions import LATEST, DatasetName, VersionHere, number_of
 from synthmill_api.datasets.views import Dataset, Version
 from synthmill_api.dependencies import CallerHere, ServicesHere
 from synthmill_api.errors import Code
@@ -17,8 +13,6 @@ from synthmill_api.results.views import RecordPage, RecordStory
 from synthmill_schemas.dataset import DatasetDocument, VersionDocument
 
 router = guarded_router("datasets")
-
-DatasetName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,62}$", description="the recipe's name")]
 
 
 @router.get("/datasets", operation_id="list_datasets", **guarded(Scope.RECORDS_READ))

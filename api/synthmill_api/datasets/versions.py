@@ -1,11 +1,14 @@
-"""A version of a dataset as a query parameter: `latest`, or its number."""
+"""How a dataset and its version are named: in the path, and as a query parameter."""
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Path, Query
 
 LATEST = "latest"
 
+DatasetName = Annotated[
+    str, Path(pattern=r"^[a-z][a-z0-9_-]{0,62}$", description="the recipe's name", examples=["products"])
+]
 VersionHere = Annotated[
     str,
     Query(pattern=r"^(latest|[1-9][0-9]{0,8})$", description="`latest`, or a number", examples=["latest", "3"]),

@@ -10,6 +10,7 @@ from synthmill.ports.records import Page, Query
 from synthmill.services import Services
 from synthmill_api.errors import Code, Refused
 from synthmill_api.jobs import service as job_service
+from synthmill_api.kit.spans import Span
 from synthmill_schemas.file_export import ExportDocument, ExportState
 
 _READ_BYTES = 1 << 20
@@ -49,14 +50,18 @@ async def url_of(services: Services, export: ExportDocument) -> str | None:
     return url if url.startswith(("http://", "https://")) else own
 
 
-async def content(services: Services, export: ExportDocument) -> AsyncGenerator[bytes, None]:
-    """The file's bytes; a 410 when it expired or was never written."""
+async def content(services: Services, export: ExportDocument, span: Span | None) -> AsyncGenerator[bytes, None]:
+    """The file's bytes, or those of the span; a 410 when it expired or was never written."""
     gone = Refused(Code.EXPORT_GONE, f"export {export.export_id} is {export.state}: there is no file of it")
     if export.state is not ExportState.DONE or export.object_key is None:
         raise gone
     try:
         async with services.objects.open(export.object_key) as file:
-            while block := await asyncio.to_thread(file.read, _READ_BYTES):
+            wanted = span or Span(0, export.size or 0)
+            await asyncio.to_thread(file.seek, wanted.start)
+            left = wanted.end - wanted.start
+            while left and (block := await asyncio.to_thread(file.read, min(left, _READ_BYTES))):
+                left -= len(block)
                 yield block
     except ObjectMissing:
         raise gone from None

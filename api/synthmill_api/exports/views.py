@@ -4,27 +4,45 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from synthmill_schemas.file_export import Compression, ExportDocument, ExportFormat, ExportState
+from synthmill_schemas.file_export import (
+    ChatColumns,
+    Compression,
+    ExportDocument,
+    ExportFormat,
+    ExportState,
+    FormFields,
+    Part,
+)
 
 
-class ExportRequest(BaseModel):
+class ExportRequest(FormFields):
     """A file that is wanted."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"format": "csv", "compression": "gzip"}]}
+        extra="forbid",
+        json_schema_serialization_defaults_required=False,
+        json_schema_extra={
+            "examples": [
+                {"format": "csv", "compression": "gzip"},
+                {"format": "messages", "chat": {"instruction": "question", "output": "answer"}, "part": "train"},
+            ]
+        },
     )
 
     format: ExportFormat = ExportFormat.JSONL
-    compression: Compression = Compression.NONE
 
 
 class Export(BaseModel):
     """A file of a job's records."""
 
-    id: str = Field(description="the same for the same job, format, compression and number of records")
+    id: str = Field(description="the same for the same job, form and number of records")
     job_id: str
     format: ExportFormat
     compression: Compression
+    chat: ChatColumns | None = Field(description="which field plays which part in a chat format, where that was said")
+    part: Part | None = Field(description="none: all records")
+    test_share: float
+    filters: list[str]
     state: ExportState
     reason: str | None = Field(description="why it failed")
     file_name: str
@@ -44,6 +62,10 @@ class Export(BaseModel):
             job_id=document.job_id,
             format=document.format,
             compression=document.compression,
+            chat=document.chat,
+            part=document.part,
+            test_share=document.test_share,
+            filters=document.filters,
             state=document.state,
             reason=document.reason,
             file_name=document.file_name,

@@ -1,12 +1,9 @@
-"""`/v1/jobs/{job_id}/…`: records, rejects, events, export."""
+"""`/v1/jobs/{job_id}/…`: records, rejects, events."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query
-from fastapi.responses import StreamingResponse
 
-from synthmill.jobs.export.formats import Form
-from synthmill.jobs.export.stream import file_stream
 from synthmill.ports.records import Collection
 from synthmill.ports.records import Query as StoreQuery
 from synthmill_api.auth.guard import guarded, guarded_router
@@ -16,26 +13,12 @@ from synthmill_api.errors import Code
 from synthmill_api.jobs import service as job_service
 from synthmill_api.jobs.endpoints import JobIdHere
 from synthmill_api.kit.pages import Listing, PagingHere
-from synthmill_api.kit.streams import begun
 from synthmill_api.results import service
 from synthmill_api.results.queries import RecordId, RejectId, RejectsHere, SearchHere
 from synthmill_api.results.views import Event, RecordPage, RecordStory, Reject, RejectPage, RejectStory
 from synthmill_schemas.event import Level
-from synthmill_schemas.file_export import Compression, ExportFormat
 
 router = guarded_router("results")
-
-_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Every record in the order of its slot, the last column `_record_id`",
-        "content": {
-            "application/x-ndjson": {"schema": {"type": "string"}},
-            "text/csv": {"schema": {"type": "string"}},
-            "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
-            "application/gzip": {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
 
 
 @router.get(
@@ -99,24 +82,3 @@ async def list_events(
     query = StoreQuery(where, q, limit=paging.limit, cursor=paging.cursor)
     page = await service.ledger(services, job, Collection.EVENTS, query)
     return Listing(items=[Event.of(hit.document) for hit in page.hits], total=page.total, cursor=page.cursor)
-
-
-@router.get(
-    "/jobs/{job_id}/export",
-    operation_id="export_records",
-    response_class=StreamingResponse,
-    **guarded(Scope.RECORDS_READ, Code.NOT_FOUND, answers=_STREAM),
-)
-async def export_records(
-    services: ServicesHere,
-    caller: CallerHere,
-    job_id: JobIdHere,
-    format_: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.JSONL,
-    compression: Compression = Compression.NONE,
-) -> StreamingResponse:
-    """Stream all records of a job; an export that breaks off ends the connection, never the text alone."""
-    job = await job_service.get(services, caller.tenant, job_id)
-    form = Form(format_, compression)
-    chunks = await begun(file_stream(services.store, job, form).chunks())
-    name = f'attachment; filename="{form.file_name(job.dataset)}"'
-    return StreamingResponse(chunks, media_type=form.media_type, headers={"Content-Disposition": name})

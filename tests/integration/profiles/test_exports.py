@@ -9,11 +9,14 @@ import json
 import urllib.request
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from synthmill.errors import JobMissing
+from synthmill.jobs.export.chat import CHAT_FORMATS
 from synthmill.jobs.export.formats import Form
 from synthmill.jobs.export.requests import change_export, get_export, request_export
 from synthmill.jobs.export.writing import Written, fail_export, write_export
@@ -22,7 +25,7 @@ from synthmill.jobs.lease import LeaseTaken
 from synthmill.ports.broker import Message, Queue
 from synthmill.services import Services
 from synthmill_schemas.base import now
-from synthmill_schemas.file_export import Compression, ExportDocument, ExportFormat, ExportState
+from synthmill_schemas.file_export import ChatColumns, Compression, ExportDocument, ExportFormat, ExportState, Part
 from synthmill_schemas.job import Lease
 from tests.support.jobs import accepted
 from tests.support.made import made_job, poems, put_slots
@@ -57,20 +60,37 @@ async def keys(services: Services) -> list[str]:
     return [stored.key async for stored in services.objects.list("tmp/")]
 
 
-@pytest.mark.parametrize("compression", Compression)
-@pytest.mark.parametrize("format_", ExportFormat)
+FORMS = [*zip(ExportFormat, [*Compression] * 3, strict=False)]  # each format and each packing, not each pair
+
+
+@pytest.mark.parametrize(("format_", "compression"), FORMS)
 async def test_every_format_holds_all_records_in_the_order_of_their_slots(
     services: Services, format_: ExportFormat, compression: Compression
 ) -> None:
     await made_job(services, poems(1_203))
-    export = await written(services, Form(format_, compression))
+    export = await written(services, Form(format_, compression, ChatColumns(instruction="colour", output="poem")))
     data = await fetched(services, export)
     assert (export.state, export.records, export.size) == (ExportState.DONE, 1_203, len(data))
     assert export.sha256 == hashlib.sha256(data).hexdigest()
     assert (export.expires_at or now()) > now() + timedelta(hours=23)
     if compression is Compression.GZIP:
         data = gzip.decompress(data)
+    if compression is Compression.ZSTD:
+        data = pa.CompressedInputStream(pa.BufferReader(data), "zstd").read()
+    if format_ in CHAT_FORMATS:
+        assert [poem_of(format_, json.loads(line)) for line in data.splitlines()] == [p["poem"] for p in poems(1_203)]
+        return
     assert record_ids(format_, data) == [f"{JOB}-{slot}" for slot in range(1_203)]
+
+
+def poem_of(format_: ExportFormat, example: dict[str, Any]) -> object:
+    match format_:
+        case ExportFormat.ALPACA:
+            return example["output"]
+        case ExportFormat.SHAREGPT:
+            return example["conversations"][1]["value"]
+        case _:
+            return example["messages"][1]["content"]
 
 
 def record_ids(format_: ExportFormat, data: bytes) -> list[str]:
@@ -79,10 +99,23 @@ def record_ids(format_: ExportFormat, data: bytes) -> list[str]:
             return [row["_record_id"] for row in csv.DictReader(io.StringIO(data.decode(), newline=""))]
         case ExportFormat.PARQUET:
             return [str(row["_record_id"]) for row in pq.read_table(io.BytesIO(data)).to_pylist()]
+        case ExportFormat.ARROW:
+            return [str(row["_record_id"]) for row in pa.ipc.open_stream(data).read_all().to_pylist()]
         case ExportFormat.LINEAGE:
             return [json.loads(line)["record_id"] for line in data.splitlines()]
-        case ExportFormat.JSONL:
+        case _:
             return [json.loads(line)["_record_id"] for line in data.splitlines()]
+
+
+async def test_a_part_of_the_records_is_a_file_of_its_own(services: Services) -> None:
+    await made_job(services, poems(40))
+    forms = [Form(ExportFormat.JSONL, part=part, test_share=0.5, filters=("colour=red",)) for part in Part]
+    exports = [await written(services, form) for form in forms]
+    assert [export.file_name for export in exports] == ["colours.train.jsonl", "colours.test.jsonl"]
+    parts = [set(record_ids(export.format, await fetched(services, export))) for export in exports]
+    assert set.union(*parts) == {f"{JOB}-{slot}" for slot in range(1, 40, 2)}
+    assert parts[0].isdisjoint(parts[1])
+    assert [export.records for export in exports] == [len(part) for part in parts]
 
 
 async def test_asking_again_is_the_same_export_until_there_are_more_records(services: Services) -> None:

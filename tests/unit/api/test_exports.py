@@ -35,6 +35,28 @@ async def test_an_export_is_ordered_followed_and_fetched(api: Api, client: httpx
     assert (await client.get(f"/v1/jobs/{job}/exports")).json()["items"][0]["id"] == done["id"]
 
 
+async def test_a_download_that_broke_off_goes_on_by_bytes(api: Api, client: httpx.AsyncClient, job: str) -> None:
+    ordered = await client.post(f"/v1/jobs/{job}/exports", json={"compression": "zstd"})
+    await worked(api.services)
+    url = (await client.get(ordered.headers["location"])).json()["url"]
+    whole = await client.get(url)
+    size, tag = len(whole.content), whole.headers["etag"]
+    assert (whole.headers["accept-ranges"], whole.headers["content-length"]) == ("bytes", str(size))
+    rest = await client.get(url, headers={"Range": "bytes=30-", "If-Range": tag})
+    assert (rest.status_code, rest.headers["content-range"]) == (206, f"bytes 30-{size - 1}/{size}")
+    assert whole.content[:30] + rest.content == whole.content
+    for given, kept in (
+        ("bytes=5-9", slice(5, 10)),
+        ("bytes=-7", slice(size - 7, size)),
+        ("bytes=0-999999", slice(0, size)),
+    ):
+        assert (await client.get(url, headers={"Range": given})).content == whole.content[kept]
+    for headers in ({"Range": "bytes=1-2,4-5"}, {"Range": "bytes=9-5"}, {"Range": "bytes=5-", "If-Range": '"other"'}):
+        other = await client.get(url, headers=headers)
+        assert (other.status_code, other.content) == (200, whole.content)
+    problem(await client.get(url, headers={"Range": f"bytes={size}-"}), 416, "range_not_satisfiable")
+
+
 async def test_ordering_again_is_the_same_export_with_its_url(api: Api, client: httpx.AsyncClient, job: str) -> None:
     first = (await client.post(f"/v1/jobs/{job}/exports", json={})).json()
     await worked(api.services)

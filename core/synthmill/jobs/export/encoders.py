@@ -4,10 +4,11 @@ import csv
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from synthmill.ports.records import Document
 from synthmill.recipes.compiled import CompiledRecipe
+from synthmill_schemas.base import JsonObject
 
 RECORD_ID = "_record_id"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -50,12 +51,28 @@ class LineageEncoder(Encoder):
         return _lines({name: row[name] for name in self._fields} for row in batch)
 
 
+class ChatEncoder(Encoder):
+    """One training example a line, with the format's own fields and no other: trainers refuse what they do not know."""
+
+    def __init__(self, compiled: CompiledRecipe, example: Callable[[JsonObject], JsonObject]) -> None:
+        super().__init__(compiled)
+        self._example = example
+
+    def encode(self, batch: Sequence[Document]) -> bytes:
+        """One line per record."""
+        return _lines(self._example(row["data"]) for row in batch)
+
+
 class CsvEncoder(Encoder):
     """RFC 4180; text that a spreadsheet would run as a formula starts with an apostrophe."""
 
+    def __init__(self, compiled: CompiledRecipe, *, header: bool = True) -> None:
+        super().__init__(compiled)
+        self._header = header
+
     def begin(self) -> bytes:
-        """The header."""
-        return _rows([[*self.columns, RECORD_ID]])
+        """The header, unless the file goes on where another ended."""
+        return _rows([[*self.columns, RECORD_ID]]) if self._header else b""
 
     def encode(self, batch: Sequence[Document]) -> bytes:
         """One row per record."""

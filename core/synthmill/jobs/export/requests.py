@@ -1,6 +1,6 @@
 """Exports that somebody asked for: one document each, ordered from the worker by a message (decision 0012).
 
-The same job, format, compression and number of records is the same export: asking again finds it, and writes it anew
+The same job, form and number of records is the same export: asking again finds it, and writes it anew
 only when it failed or its file is gone.
 """
 
@@ -15,6 +15,7 @@ from synthmill.jobs.export.formats import Form
 from synthmill.jobs.export.stream import records_of
 from synthmill.ports.broker import Message, Queue
 from synthmill.ports.records import Collection, Place, RecordStore, Write, WriteMode
+from synthmill.recipes.compile import recompile
 from synthmill.services import Services
 from synthmill.versioned import Changes, Versioned, change, parsed, touched
 from synthmill_schemas.base import now
@@ -47,8 +48,12 @@ def exports_of(tenant: str) -> Place:
 
 
 async def request_export(services: Services, tenant: str, job_id: str, form: Form) -> ExportDocument:
-    """The export of the job's records as they are now; returns when the broker confirmed it, or it is there."""
+    """The export of the job's records as they are now; returns when the broker confirmed it, or it is there.
+
+    `UserError` when the form does not fit the records.
+    """
     job = (await get_job(services.store, tenant, job_id)).document
+    form.check(recompile(job.recipe).record_schema)
     place = records_of(job)
     await services.store.visible(place)
     fresh = _document(job, form, await services.store.count(place, {"job_id": job_id}))
@@ -158,7 +163,7 @@ def _renewed(seen: VersionedExport) -> Callable[[ExportDocument], Changes | None
 
 
 def _document(job: JobDocument, form: Form, records: int) -> ExportDocument:
-    parts = (job.tenant, job.job_id, form.format, form.compression, str(records))
+    parts = (job.tenant, job.job_id, *form.identity, str(records))
     export_id = "exp_" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
     return ExportDocument(
         tenant=job.tenant,
@@ -167,7 +172,7 @@ def _document(job: JobDocument, form: Form, records: int) -> ExportDocument:
         job_id=job.job_id,
         dataset=job.dataset,
         format=form.format,
-        compression=form.compression,
+        **form.fields,
         file_name=form.file_name(job.dataset),
         traceparent=str(tracing.current() or trace_of(job)),
     )

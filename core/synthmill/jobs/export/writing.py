@@ -126,7 +126,7 @@ class _Writer:
 
     async def _send(self, export: ExportDocument) -> tuple[StoredObject, int]:
         job = (await get_job(self.services.store, self.tenant, export.job_id)).document
-        stream = file_stream(self.services.store, job, Form(export.format, export.compression))
+        stream = file_stream(self.services.store, job, Form.of(export.format, export))
         stored = await self.services.objects.put(export.object_key or "", stream.chunks())
         return stored, stream.records
 
