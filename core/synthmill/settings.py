@@ -58,6 +58,9 @@ class GatewaySettings(BaseModel):
 class JobSettings(BaseModel):
     """Limits of a job's life."""
 
+    slots_at_once: int = Field(
+        1_000, ge=0, le=10_000, description="a job without files of so many slots is planned while its client waits"
+    )
     stall_seconds: float = Field(120.0, gt=0, description="no new fact for so long: publish the open slots again")
     resend_seconds: float = Field(60.0, gt=0, description="not planned for so long: send the job message again")
     reconcile_seconds: float = Field(

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from synthmill_schemas.base import (
     DEFAULT_TENANT,
+    ColumnName,
     Contract,
     Count,
     JobId,
@@ -17,7 +18,7 @@ from synthmill_schemas.base import (
     Sha256,
     now,
 )
-from synthmill_schemas.recipe import Recipe
+from synthmill_schemas.recipe import Model, Recipe
 
 
 class JobState(StrEnum):
@@ -124,6 +125,17 @@ class StateChange(Contract):
     at: datetime
 
 
+class Revision(Contract):
+    """Another model or other prompts than the recipe's, from a round on; what was accepted before stays."""
+
+    from_round: Round
+    model: Model | None = Field(None, description="instead of the recipe's; none: the recipe's")
+    prompts: dict[ColumnName, str] = Field(default_factory=dict, description="by llm column; others keep theirs")
+    recipe_hash: Sha256 = Field(description="of the recipe with these in it; records of these rounds carry it")
+    by: str = Field(description="which program it came by")
+    at: datetime = Field(default_factory=now)
+
+
 class JobDocument(Contract):
     """One execution of a recipe on sources."""
 
@@ -153,6 +165,16 @@ class JobDocument(Contract):
     labels: JsonObject = Field(default_factory=dict)
     purpose: JobPurpose = JobPurpose.DATASET
     refresh: Refresh | None = None
+    keyless: bool = Field(
+        False, description="its client gave no Idempotency-Key: unanswered, it cannot ask for it again"
+    )
+    earlier_records: list[Annotated[int, Field(ge=1)]] = Field(
+        default_factory=list, description="what N was before each time that it was extended, in order"
+    )
+    rounds_from: Round = Field(1, description="max_rounds counts from this round; that of the last extension at rest")
+    revisions: list[Revision] = Field(
+        default_factory=list, description="another model or other prompts from a round on; the last one counts"
+    )
     history: list[StateChange] = Field(default_factory=list, description="the last changes of state, oldest first")
     untold: Count = Field(0, description="how many of them webhooks are still to be made of")
     created_at: datetime = Field(default_factory=now)

@@ -8,7 +8,7 @@ from synthmill.embedded import EmbeddedServices
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.order import InputFile, JobOrder
 from synthmill.jobs.submit import submit
-from synthmill.ports.broker import Queue
+from synthmill.ports.broker import Queue, Settlement
 from synthmill.ports.records import Collection, Document, Place
 from synthmill.recipes import compile_recipe
 from synthmill.services import Services
@@ -89,7 +89,7 @@ async def stored(services: EmbeddedServices, collection: Collection, **where: ob
 
 
 async def requests(services: EmbeddedServices) -> Sequence[bytes]:
-    """The bodies of all generation requests, which leave the queue."""
+    """The bodies of all generation requests, which stay in the queue."""
     count = (await services.broker.depth(Queue.GENERATION)).ready
     bodies: list[bytes] = []
     if count:
@@ -97,5 +97,19 @@ async def requests(services: EmbeddedServices) -> Sequence[bytes]:
             async for delivery in consumption:
                 bodies.append(delivery.message.body)
                 if len(bodies) == count:
+                    break
+    return bodies
+
+
+async def taken(services: EmbeddedServices) -> Sequence[bytes]:
+    """The same, settled: a later look finds only what came since."""
+    bodies = await requests(services)
+    if bodies:
+        async with services.broker.consume(Queue.GENERATION, prefetch=len(bodies)) as consumption:
+            settled = 0
+            async for delivery in consumption:
+                await consumption.settle(delivery, Settlement.ACK)
+                settled += 1
+                if settled == len(bodies):
                     break
     return bodies

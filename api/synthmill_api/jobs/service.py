@@ -10,10 +10,12 @@ from synthmill.errors import Retriable, SynthmillError, UserError
 from synthmill.jobs import cancel as core_cancel
 from synthmill.jobs import pause as core_pause
 from synthmill.jobs import rounds
+from synthmill.jobs.at_once import submit_at_once
 from synthmill.jobs.documents import find_job, jobs_of
 from synthmill.jobs.order import JobOrder, new_job_id
 from synthmill.jobs.status import Status, job_status
 from synthmill.jobs.submit import submit
+from synthmill.planning.seeds import SeedSpace, resolve_records
 from synthmill.ports.broker import Queue
 from synthmill.ports.records import Page, Query
 from synthmill.recipes import CompiledRecipe, Overrides
@@ -47,13 +49,13 @@ class Creation:
 
 async def create(services: Services, config: ApiConfig, creation: Creation) -> JobDocument:
     """The job, once the broker has confirmed it."""
-    tenant, key = creation.caller.tenant, creation.idempotency_key
+    tenant, key, request = creation.caller.tenant, creation.idempotency_key, creation.request
     job_id = new_job_id() if key is None else job_id_from_key(tenant, key)
     await _refuse_other_request(services, creation, job_id)
     order = await _order(services, config, creation, job_id)
     await services.broker.depth(Queue.JOBS)  # a broker that is down is told before anything is stored
     try:
-        document = await submit(services, order, by="api")
+        document = await (submit_at_once if _is_small(services, order, request) else submit)(services, order, by="api")
     except UserError:
         await _refuse_other_request(services, creation, job_id)  # it came first while we were at it
         raise
@@ -74,7 +76,15 @@ async def _order(services: Services, config: ApiConfig, creation: Creation, job_
         files.append(rows_file(request.rows))
     _require_inputs(recipe, inputs=len(files))
     labels = noted(request.labels, creation.request_hash, creation.caller.key)
-    return JobOrder(tenant, job_id, recipe, files, labels, trace=tracing.current())
+    keyless = creation.idempotency_key is None
+    return JobOrder(tenant, job_id, recipe, files, labels, trace=tracing.current(), keyless=keyless)
+
+
+def _is_small(services: Services, order: JobOrder, request: JobRequest) -> bool:
+    """Whether its slots are few, and made from nothing or from rows of the request alone."""
+    recipe = order.recipe.recipe
+    slots = recipe.target.records or len(request.rows) * recipe.seeds.records_per_seed
+    return not request.sources and slots <= services.settings.job.slots_at_once
 
 
 async def _recipe(services: Services, config: ApiConfig, tenant: str, request: JobRequest) -> CompiledRecipe:
@@ -92,6 +102,8 @@ def _require_inputs(recipe: CompiledRecipe, *, inputs: int) -> None:
         raise Refused(Code.INPUT_UNUSABLE, f"recipe {name} reads {fields} from an input: name sources, or give rows")
     if inputs and not recipe.needs_input:
         raise Refused(Code.INPUT_UNUSABLE, f"recipe {name} has no source column: leave sources and rows out")
+    if not inputs:
+        resolve_records(recipe, SeedSpace([], recipe.recipe.seeds, recipe.recipe.seed))  # now, not by the planner
 
 
 async def _refuse_other_request(services: Services, creation: Creation, job_id: str) -> None:

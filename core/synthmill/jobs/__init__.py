@@ -4,6 +4,7 @@
 - `documents`  read and compare-and-swap the job document
 - `order`      what a client asks for, and `job_id`
 - `submit`     stage, publish (design law 2)
+- `at_once`    the same for a small job, planned while its client waits
 - `lease`      one planner a job (law 3)
 - `plan_job`   from a job's document to its planned round: lease, seeds, requests, clean-up
 - `plan`       publish a round's generation requests in confirmed chunks (laws 3 and 4)

@@ -7,11 +7,13 @@ same work.
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from synthmill.errors import VersionConflict
+from synthmill.errors import UserError, VersionConflict
 from synthmill.jobs.advance import advance
+from synthmill.jobs.cancel import cancel
 from synthmill.jobs.documents import Changes, change_job, find_job, jobs_of
 from synthmill.jobs.events import say
 from synthmill.jobs.export.requests import OPEN_STATES, all_exports, overdue, send_export
@@ -33,7 +35,8 @@ from synthmill_schemas.job import JobDocument, JobState, Lease
 
 logger = logging.getLogger(__name__)
 
-_UNPLANNED = (JobState.CREATED, JobState.PUBLISHING, JobState.PUBLISHED)
+_UNANSWERED = (JobState.CREATED, JobState.PUBLISHING)
+_UNPLANNED = (*_UNANSWERED, JobState.PUBLISHED)
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class Repairs:
     """What one pass did."""
 
     resent: int = 0
+    given_up: int = 0
     advanced: int = 0
     republished: int = 0
     exports_resent: int = 0
@@ -80,6 +84,10 @@ async def _see_to_runs(services: Services, repairs: Repairs) -> None:
 async def _mend(services: Services, job: JobDocument, repairs: Repairs, *, dry_run: bool) -> None:
     if job.state is JobState.PLANNED:
         await _mend_planned(services, job, repairs, dry_run=dry_run)
+    elif _overdue(services, job) and _is_nobodys(job):
+        repairs.given_up += 1
+        if not dry_run:
+            await _give_up(services, job)
     elif _overdue(services, job):
         repairs.resent += 1
         if not dry_run:
@@ -126,6 +134,18 @@ def _overdue(services: Services, job: JobDocument) -> bool:
     """Nobody plans it, and nothing about it changed for longer than a healthy worker takes to begin."""
     planned_now = job.planner is not None and job.planner.expires_at > now()
     return not planned_now and job.updated_at < now() - timedelta(seconds=services.settings.job.resend_seconds)
+
+
+def _is_nobodys(job: JobDocument) -> bool:
+    """Its client was never told of it, has no key to ask for it again, and nothing of it can have been paid."""
+    return job.keyless and job.round == 1 and job.state in _UNANSWERED and job.checkpoint is None
+
+
+async def _give_up(services: Services, job: JobDocument) -> None:
+    """A client that got no answer orders anew, and would pay for both."""
+    reason = "its client got no answer, and gave no Idempotency-Key to ask for it again; resume it if it is wanted"
+    with suppress(UserError):  # it ended just now
+        await cancel(services, job.tenant, job.job_id, service="reconcile", reason=reason)
 
 
 async def _send_again(services: Services, job: JobDocument) -> None:

@@ -41,6 +41,7 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
         labels=order.labels,
         purpose=order.purpose,
         refresh=Refresh() if order.refresh else None,
+        keyless=order.keyless,
         flow_run_id=order.flow_run_id,
         traceparent=str(order.trace or tracing.of_job(order.tenant, order.job_id)),
     )

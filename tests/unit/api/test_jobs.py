@@ -38,8 +38,9 @@ async def created(client: httpx.AsyncClient, body: dict[str, Any], **headers: st
     return job
 
 
-async def test_a_job_is_published_when_the_answer_comes(api: Api, client: httpx.AsyncClient) -> None:
-    job = await created(client, {**PLAIN, "labels": {"team": "search"}})
+async def test_a_job_on_a_file_is_published_when_the_answer_comes(api: Api, client: httpx.AsyncClient) -> None:
+    body = {"recipe": recipe_data(), "sources": [await source_of(client)], "labels": {"team": "search"}}
+    job = await created(client, body)
     assert job["state"] == "published"
     assert job["labels"] == {"team": "search"}
     async with api.services.broker.consume(Queue.JOBS, prefetch=1) as consumption:
@@ -170,7 +171,7 @@ async def test_a_broker_lost_on_the_way_leaves_only_what_can_be_asked_for_again(
         problem(keyed, 503, "broker_unavailable")
     states = [job["state"] for job in (await client.get("/v1/jobs")).json()["items"]]
     assert sorted(states) == ["cancelled", "publishing"]
-    assert (await created(client, PLAIN, **{"idempotency-key": "k"}))["state"] == "published"
+    assert (await created(client, PLAIN, **{"idempotency-key": "k"}))["state"] == "planned"
     assert await queued(api) == 1
 
 
@@ -248,7 +249,7 @@ async def test_another_tenant_neither_sees_nor_moves_a_job(
     body = {"recipe": recipe_data(), "sources": [source]}
     problem(await stranger.post("/v1/jobs", json=body), 404, "not_found")
     assert (await stranger.get("/v1/jobs")).json()["total"] == 0
-    assert (await client.get(f"/v1/jobs/{job['id']}")).json()["state"] == "published"
+    assert (await client.get(f"/v1/jobs/{job['id']}")).json()["state"] == "planned"
 
 
 async def test_text_that_is_no_unicode_is_never_an_error_of_ours(client: httpx.AsyncClient) -> None:

@@ -14,6 +14,7 @@ from synthmill.settings import Settings
 
 _REPAIRS = {
     "resent": ("job", "sent again, for no worker had planned them in time"),
+    "given_up": ("job", "cancelled, for nobody was told of them or could ask for them"),
     "advanced": ("job", "moved on, for their round had ended"),
     "republished": ("job", "given another round, for their requests were in no queue"),
     "exports_resent": ("export", "ordered again, for no worker had written them in time"),

@@ -8,7 +8,7 @@ from typing import Any
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT
 
-VERSION = 5
+VERSION = 6
 
 Mapping = dict[str, Any]
 
@@ -113,6 +113,10 @@ _FIELDS: dict[Collection, Mapping] = {
         "labels": FREE,
         "purpose": WORD,
         "refresh": KEPT,
+        "keyless": BOOLEAN,
+        "earlier_records": LONG,
+        "rounds_from": LONG,
+        "revisions": KEPT,
         "history": KEPT,
         "untold": LONG,
         "created_at": MOMENT,
