@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from synthmill import __version__
 from synthmill.monitoring.ports import port_questions
@@ -22,16 +23,30 @@ from synthmill_api.handlers import add_handlers
 from synthmill_api.health.endpoints import router as health
 from synthmill_api.internal.endpoints import router as internal
 from synthmill_api.jobs.endpoints import router as jobs
+from synthmill_api.kit.cors import cors_rules
 from synthmill_api.kit.headers import SafeHeaders
 from synthmill_api.kit.observed import Observed
 from synthmill_api.openapi import describe
+from synthmill_api.quotas.endpoints import router as quotas_router
+from synthmill_api.quotas.keeper import Keeper
 from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
 from synthmill_api.sources.endpoints import router as sources
 from synthmill_api.uploads.endpoints import router as uploads
 from synthmill_api.uploads.tus import TusHeaders
 
-_DOMAINS: tuple[APIRouter, ...] = (sources, uploads, recipes, datasets, jobs, results, exports, gate, dead_letters)
+_DOMAINS: tuple[APIRouter, ...] = (
+    sources,
+    uploads,
+    recipes,
+    datasets,
+    jobs,
+    results,
+    exports,
+    gate,
+    dead_letters,
+    quotas_router,
+)
 
 
 def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
@@ -42,7 +57,8 @@ def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
         async with open_services(settings) as services:
             keys = KeyRing(services.store, installation_secret(config, settings))
             readiness = Readiness(port_questions(services))
-            app.state.runtime = Runtime(services, config, keys, readiness)
+            quotas = Keeper(services.store, config.quotas, config.processes)
+            app.state.runtime = Runtime(services, config, keys, readiness, quotas)
             try:
                 yield
             finally:
@@ -52,6 +68,8 @@ def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
     app = FastAPI(title="synthmill", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     add_handlers(app)
     app.add_middleware(TusHeaders)
+    if config.cors_origins:
+        app.add_middleware(CORSMiddleware, **cors_rules(config.cors_origins))
     app.add_middleware(SafeHeaders)
     app.add_middleware(Observed)  # added last, so around all others
     app.include_router(health)

@@ -11,6 +11,7 @@ from synthmill.services import Services
 from synthmill_api.auth.keys import KeyRing
 from synthmill_api.auth.scopes import Caller
 from synthmill_api.config import ApiConfig
+from synthmill_api.quotas.keeper import Keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Runtime:
     config: ApiConfig
     keys: KeyRing
     readiness: Readiness
+    quotas: Keeper
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -46,6 +48,11 @@ def _readiness(request: Request) -> Readiness:
     return runtime_of(request).readiness
 
 
+def _quotas(request: Request) -> Keeper:
+    return runtime_of(request).quotas
+
+
+QuotasHere = Annotated[Keeper, Depends(_quotas)]
 ReadinessHere = Annotated[Readiness, Depends(_readiness)]
 ServicesHere = Annotated[Services, Depends(_services)]
 ConfigHere = Annotated[ApiConfig, Depends(_config)]

@@ -77,6 +77,10 @@ class Code(StrEnum):
     UNKNOWN_FIELD = "unknown_field"
     COLUMNS_MISSING = "columns_missing"
     TOO_MANY_STREAMS = "too_many_streams"
+    RATE_LIMITED = "rate_limited"
+    UPLOAD_QUOTA = "upload_quota"
+    JOBS_QUOTA = "jobs_quota"
+    BUDGET_SPENT = "budget_spent"
     INTERNAL = "internal"
     BROKER_UNAVAILABLE = "broker_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
@@ -122,6 +126,14 @@ KINDS: dict[Code, Kind] = {
     Code.TOO_MANY_STREAMS: Kind(
         429, "Too many open streams", "Close one, or come back after Retry-After seconds; nothing is missed meanwhile."
     ),
+    Code.RATE_LIMITED: Kind(429, "Too many requests", "Come back after Retry-After seconds, and then more slowly."),
+    Code.UPLOAD_QUOTA: Kind(
+        429, "No more uploads for now", "Wait for the next day or month, or have the limit raised."
+    ),
+    Code.JOBS_QUOTA: Kind(429, "Too many running jobs", "Wait until one has ended, or pause or cancel one."),
+    Code.BUDGET_SPENT: Kind(
+        402, "The month's tokens or money are spent", "Have the tenant's limit raised, or wait for the next month."
+    ),
     Code.INTERNAL: Kind(500, "An error that should not happen", "Try again; tell the operator if it stays."),
     Code.BROKER_UNAVAILABLE: Kind(503, "The broker does not answer", _LATER),
     Code.STORE_UNAVAILABLE: Kind(503, "The record store does not answer", _LATER),
@@ -133,7 +145,14 @@ KINDS: dict[Code, Kind] = {
 RETRIED = frozenset({429, 503})
 """Statuses after which the same request may be sent again, when Retry-After seconds have passed."""
 
-ALWAYS = (Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.INVALID_REQUEST, Code.INTERNAL, Code.STORE_UNAVAILABLE)
+ALWAYS = (
+    Code.UNAUTHENTICATED,
+    Code.FORBIDDEN,
+    Code.INVALID_REQUEST,
+    Code.RATE_LIMITED,
+    Code.INTERNAL,
+    Code.STORE_UNAVAILABLE,
+)
 """Codes that any guarded route may answer with."""
 
 
@@ -160,11 +179,15 @@ class Problem(BaseModel):
 class Refused(Exception):
     """An answer that is a problem; raised wherever it is found out."""
 
-    def __init__(self, code: Code, detail: str, faults: Sequence[FaultItem] = ()) -> None:
+    def __init__(
+        self, code: Code, detail: str, faults: Sequence[FaultItem] = (), *, retry_after: int | None = None
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.faults = list(faults)
+        self.retry_after = retry_after
+        """Seconds until the same request may be granted, where that is known."""
 
     @property
     def kind(self) -> Kind:

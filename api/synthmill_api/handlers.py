@@ -37,7 +37,8 @@ def answer(request: Request, refused: Refused, headers: Mapping[str, str] | None
     """The problem as a response, with the headers that its status asks for."""
     told = dict(headers or {})
     if refused.kind.status in RETRIED:
-        told.setdefault("Retry-After", str(runtime_of(request).config.retry_after_seconds))
+        seconds = refused.retry_after or runtime_of(request).config.retry_after_seconds
+        told.setdefault("Retry-After", str(seconds))
     if refused.kind.status == 401:
         told["WWW-Authenticate"] = 'Bearer realm="synthmill"'
     body = refused.problem().model_dump_json()

@@ -25,6 +25,13 @@ TAGS = [
 ]
 
 
+RATE_HEADERS = {
+    "RateLimit-Limit": "requests that this process takes from the tenant at once",
+    "RateLimit-Remaining": "how many of them are left",
+    "RateLimit-Reset": "seconds until all of them are there again",
+}
+
+
 def problems(*codes: Code) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that may answer with these codes."""
     responses: dict[int | str, dict[str, Any]] = {}
@@ -54,8 +61,24 @@ def describe(app: FastAPI) -> dict[str, Any]:
         scheme = {"type": "http", "scheme": "bearer", "description": "A key: `synthmill keys create`."}
         components["securitySchemes"] = {"key": scheme}
         add_links(document)
+        _add_rate_headers(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _add_rate_headers(document: dict[str, Any]) -> None:
+    """To every answer but that of a request whose tenant is not known."""
+    integer = {"schema": {"type": "integer", "minimum": 0}}
+    document["components"]["headers"] = {
+        name: {"description": f"{text}; not there where the tenant has no such limit", **integer}
+        for name, text in RATE_HEADERS.items()
+    }
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items() if "security" in operation else ():
+                if status != "401":
+                    told = {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_HEADERS}
+                    response["headers"] = {**response.get("headers", {}), **told}
 
 
 def _problem_schemas() -> dict[str, Any]:

@@ -12,12 +12,17 @@ from starlette.responses import Response
 from synthmill_api.auth.scopes import Caller, Scope
 from synthmill_api.dependencies import Runtime, runtime_of
 from synthmill_api.errors import ALWAYS, Code, Refused
-from synthmill_api.kit.bodies import limited
-from synthmill_api.openapi import problems
+from synthmill_api.kit.bodies import Bound, bound
+from synthmill_api.kit.headers import add_header
+from synthmill_api.openapi import RATE_HEADERS, problems
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 SCHEME = "key"
 _SCOPE = "x-synthmill-scope"
 _BODY = "x-synthmill-body"
+_WORK = "x-synthmill-starts-work"
+_WORK_CODES = (Code.JOBS_QUOTA, Code.BUDGET_SPENT)
 _BODY_CODES = (Code.UNREADABLE_REQUEST, Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -33,30 +38,40 @@ def guarded(
     scope: Scope,
     *codes: Code,
     body: Body = Body.NONE,
+    starts_work: bool = False,
     answers: Mapping[int | str, dict[str, Any]] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for a route: the scope that it needs, and what it may answer beside its usual answer."""
-    needs = {_SCOPE: scope.value, _BODY: body.value, "security": [{SCHEME: [scope.value]}]}
+    """Keyword arguments for a route: the scope that it needs, and what it may answer beside its usual answer.
+
+    One that `starts_work` is refused while the tenant has as many running jobs as it may have, or has spent its month.
+    """
+    needs = {_SCOPE: scope.value, _BODY: body.value, _WORK: starts_work, "security": [{SCHEME: [scope.value]}]}
     of_body = () if body is Body.NONE else _BODY_CODES
-    responses = {**problems(*ALWAYS, *of_body, *codes), **(answers or {})}
+    of_file = (Code.UPLOAD_QUOTA,) if body is Body.FILE else ()
+    of_work = _WORK_CODES if starts_work else ()
+    responses = {**problems(*ALWAYS, *of_body, *of_file, *of_work, *codes), **(answers or {})}
     return {"responses": responses, "openapi_extra": {**needs, **(extra or {})}}
 
 
 class GuardedRoute(APIRoute):
     """Refuses to exist without a scope, and to serve without a key that has it."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """The handler behind the guard."""
         handle = super().get_route_handler()
         extra = self.openapi_extra or {}
         if _SCOPE not in extra:
             raise RuntimeError(f"{self.path} needs a scope: declare it with guarded(...)")
-        needed, body = Scope(extra[_SCOPE]), Body(extra[_BODY])
+        needed, body, starts_work = Scope(extra[_SCOPE]), Body(extra[_BODY]), bool(extra[_WORK])
 
         async def serve(request: Request) -> Response:
             runtime = runtime_of(request)
-            request.state.caller = await _admitted(runtime, request, needed)
+            caller = request.state.caller = await _admitted(runtime, request, needed)
+            if starts_work:
+                await runtime.quotas.admit_work(caller.tenant, request.headers.get("idempotency-key"))
+            if body is Body.FILE:
+                return await _receiving(runtime, request, caller.tenant, handle)
             return await handle(_bounded(runtime, request, body))
 
         return serve
@@ -69,15 +84,24 @@ def guarded_router(tag: str) -> APIRouter:
 
 def _bounded(runtime: Runtime, request: Request, body: Body) -> Request:
     match body:
-        case Body.NONE:
+        case Body.NONE | Body.FILE:
             return request
-        case Body.FILE:
-            return limited(request, runtime.config.max_source_bytes)
         case Body.JSON:
             type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if type_ != "application/json" and not type_.endswith("+json"):
                 raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, "send JSON, and say so: Content-Type: application/json")
-            return limited(request, runtime.config.max_body_bytes)
+            return bound(runtime.config.max_body_bytes).applied(request)
+
+
+async def _receiving(runtime: Runtime, request: Request, tenant: str, handle: Handler) -> Response:
+    """Serves an upload; its bytes count towards the tenant's, whatever becomes of them."""
+    most, room = runtime.config.max_source_bytes, await runtime.quotas.upload_room(tenant)
+    refusal = Refused(Code.UPLOAD_QUOTA, f"this tenant may upload {room} bytes more today or this month")
+    body = bound(most) if room is None or room > most else Bound(room, refusal)
+    try:
+        return await handle(body.applied(request))
+    finally:
+        await runtime.quotas.received(tenant, body.received)
 
 
 async def _admitted(runtime: Runtime, request: Request, needed: Scope) -> Caller:
@@ -85,6 +109,18 @@ async def _admitted(runtime: Runtime, request: Request, needed: Scope) -> Caller
     caller = await runtime.keys.caller(text.strip()) if scheme.lower() == "bearer" else None
     if caller is None:
         raise Refused(Code.UNAUTHENTICATED, "there is no valid key with this request")
+    await _take_one(runtime, request, caller.tenant)
     if needed not in caller.scopes:
         raise Refused(Code.FORBIDDEN, f"key {caller.key} lacks the scope {needed}")
     return caller
+
+
+async def _take_one(runtime: Runtime, request: Request, tenant: str) -> None:
+    taken = await runtime.quotas.take(tenant)
+    if taken is None:
+        return
+    for name, value in zip(RATE_HEADERS, (taken.limit, taken.remaining, taken.full_in), strict=True):
+        add_header(request, name, str(value))
+    if not taken.granted:
+        detail = f"this tenant may send {taken.limit} requests at once here, and they are used up"
+        raise Refused(Code.RATE_LIMITED, detail, retry_after=taken.next_in)

@@ -17,6 +17,7 @@ class Scope(StrEnum):
     JOBS_READ = "jobs:read"
     JOBS_WRITE = "jobs:write"
     RECORDS_READ = "records:read"
+    QUOTAS_READ = "quotas:read"
 
 
 @dataclass(frozen=True, slots=True)

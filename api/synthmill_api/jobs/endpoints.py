@@ -38,6 +38,7 @@ _KEY = "makes the request safe to repeat: the same key and body are the same job
         Code.OBJECT_STORE_UNAVAILABLE,
         Code.STORAGE_FULL,
         body=Body.JSON,
+        starts_work=True,
     ),
 )
 async def create_job(
@@ -105,7 +106,7 @@ async def pause_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHer
     "/jobs/{job_id}/resume",
     operation_id="resume_job",
     status_code=202,
-    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE, Code.BROKER_UNAVAILABLE),
+    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE, Code.BROKER_UNAVAILABLE, starts_work=True),
 )
 async def resume_job(services: ServicesHere, caller: CallerHere, after: BackgroundTasks, job_id: JobIdHere) -> Job:
     """Go on with a job that stopped; only slots without an accepted record are worked on."""

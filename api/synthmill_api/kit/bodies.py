@@ -1,5 +1,7 @@
 """Bodies of bounded size, refused as soon as they are known to be too large."""
 
+from dataclasses import dataclass
+
 from fastapi import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
@@ -7,24 +9,31 @@ from starlette.types import Message
 _TOO_LARGE = 413
 
 
-def limited(request: Request, limit: int) -> Request:
-    """The same request, whose body ends in a refusal behind `limit` bytes."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise _too_large(limit)
-    received = 0
+@dataclass(slots=True)
+class Bound:
+    """How much of a body is taken, what is raised when more comes, and how much came."""
 
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise _too_large(limit)
-        return message
+    limit: int
+    beyond: Exception
+    received: int = 0
 
-    return Request(request.scope, receive)
+    def applied(self, request: Request) -> Request:
+        """The same request, whose body ends in that exception behind the limit."""
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit() and int(announced) > self.limit:
+            raise self.beyond
+
+        async def receive() -> Message:
+            message = await request.receive()
+            self.received += len(message.get("body", b""))
+            if self.received > self.limit:
+                raise self.beyond
+            return message
+
+        return Request(request.scope, receive)
 
 
-def _too_large(limit: int) -> HTTPException:
+def bound(limit: int) -> Bound:
+    """A 413 for what is larger."""
     # FastAPI, reading a body, lets no other exception pass as it is
-    return HTTPException(_TOO_LARGE, f"a body may have {limit} bytes here")
+    return Bound(limit, HTTPException(_TOO_LARGE, f"a body may have {limit} bytes here"))
