@@ -5,11 +5,17 @@ import os
 import platform
 import sys
 
-from benchmarks import end_to_end, gate, stack, startup
+from benchmarks import end_to_end, export, gate, stack, startup
 from benchmarks.measure import table
 
-_ALONE = {"startup": startup.figures, "end-to-end": end_to_end.figures}
-_ALL = {**_ALONE, "gate": gate.figures, "stack-memory": stack.memory, "stack-throughput": stack.throughput}
+_ALONE = {"startup": startup.figures, "end-to-end": end_to_end.figures, "export": export.embedded}
+_ALL = {
+    **_ALONE,
+    "gate": gate.figures,
+    "stack-memory": stack.memory,
+    "stack-throughput": stack.throughput,
+    "stack-export": export.on_stack,
+}
 
 
 def main() -> int:

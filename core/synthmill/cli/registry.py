@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Follow and mend": {
         "status": Entry("status", "one job in numbers, or all jobs"),
         "logs": Entry("logs", "what happened to a job, in order"),
+        "records": Entry("records", "search a job's records, sample them, see where one came from"),
         "gate": Entry("gate", "what the release gate found in a job's records"),
         "export": Entry("export", "one file of a job's records, in any format"),
         "resume": Entry("resume", "go on with a job that stopped; nothing is paid twice"),
@@ -36,7 +37,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "sweep": Entry("sweep", "repair what is stuck, delete what nobody needs"),
     },
     "Look up": {
-        "datasets": Entry("datasets", "released datasets and versions: list, show, records"),
+        "datasets": Entry("datasets", "released datasets and versions: list, show, records, export"),
         "schema": Entry("schema", "the JSON Schema of recipes, for editors"),
         "settings": Entry("settings", "all settings, their values and variables"),
         "keys": Entry("keys", "make, list and revoke keys of the REST API"),

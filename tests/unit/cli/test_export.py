@@ -54,3 +54,29 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path, capsys: py
     assert main(["export", JOB, "-o", "nowhere/file.jsonl"]) == 2
     assert "nowhere/file.jsonl cannot be written" in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_training_part_in_a_chat_format_is_named_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chat = ["--chat", "instruction:colour", "--chat", "output:poem"]
+    assert main(["export", JOB, "--format", "messages", *chat, "--part", "train", "--test-share", "0.001"]) == 0
+    assert "3 records" in capsys.readouterr().out
+    (first, *_) = (tmp_path / "colours.train.messages.jsonl").read_text().splitlines()
+    assert json.loads(first)["messages"][0] == {"role": "user", "content": "blue"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--format", "alpaca"], "nothing plays the part of instruction and output"),
+        (["--format", "alpaca", "--chat", "poem"], "is not PART:FIELD"),
+        (["--filter", "shape=round"], "records have no field 'shape'; they have colour, poem"),
+        (["--gzip", "--compression", "zstd"], "say different things"),
+    ],
+)
+def test_a_form_that_does_not_fit_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    before = sorted(tmp_path.iterdir())
+    assert main(["export", JOB, *options]) == 2
+    assert said in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before

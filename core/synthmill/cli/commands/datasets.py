@@ -2,12 +2,18 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import click
 from rich.table import Table
 
-from synthmill.cli import consoles, options
+from synthmill.cli import consoles, options, words
+from synthmill.cli.form_options import form_options
 from synthmill.cli.opening import with_services
+from synthmill.cli.save import STDOUT, save
+from synthmill.jobs.documents import get_job
+from synthmill.jobs.export.formats import Form
+from synthmill.jobs.export.stream import version_stream
 from synthmill.jobs.release.versions import datasets_in, shown_in, version_wanted, versions_in
 from synthmill.ports.records import Collection, Document, Place, Query
 from synthmill.services import Services
@@ -76,6 +82,37 @@ def records_command(name: str, version: int | None, text: str | None, limit: int
             click.echo(json.dumps({**record["data"], "_record_id": record["record_id"]}, ensure_ascii=False))
 
     with_services(write)
+
+
+@datasets_command.command("export")
+@click.argument("name", metavar="NAME")
+@click.option("--version", type=click.IntRange(min=1), help="this version; default: the latest")
+@form_options
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="where the file goes, - for stdout; default: its own name here",
+)
+def export_command(name: str, version: int | None, form: Form, output: Path | None) -> None:
+    """Write the records that a version shows into one file, in the order of their ids."""
+
+    async def write(services: Services) -> tuple[Path, int, int]:
+        store, tenant = services.store, services.settings.tenant
+        wanted = await version_wanted(store, tenant, name, version)
+        job = (await get_job(store, tenant, wanted.job_id)).document
+        stream = version_stream(store, job, wanted.number, form)
+        path = output or Path(form.file_name(f"{name}.v{wanted.number}"))
+        saved = await save(stream.chunks(), path)
+        return path, stream.records, saved.size
+
+    path, count, size = with_services(write)
+    shown = f"{words.counted(count, 'record')}, {words.size(size)}"
+    if path == STDOUT:
+        consoles.err().print(shown)
+    else:
+        consoles.show(f"{shown} in {path}")
 
 
 async def _matching(services: Services, place: Place, version: int, text: str | None) -> AsyncIterator[Document]:

@@ -10,6 +10,7 @@ import click
 from synthmill.cli import consoles, options, words
 from synthmill.cli.environment import load_settings
 from synthmill.cli.find import full_job_id, require_jobs
+from synthmill.cli.form_options import form_options
 from synthmill.cli.save import STDOUT, save
 from synthmill.errors import ChecksumMismatch, SynthmillError
 from synthmill.jobs.documents import get_job
@@ -20,7 +21,7 @@ from synthmill.ports.broker import Queue
 from synthmill.services import Services, open_services
 from synthmill.settings import Profile, Settings
 from synthmill_schemas.base import JsonObject
-from synthmill_schemas.file_export import Compression, ExportDocument, ExportFormat, ExportState
+from synthmill_schemas.file_export import ExportDocument, ExportState
 
 _POLL_SECONDS = 0.3
 _READ_BYTES = 1 << 20
@@ -34,15 +35,7 @@ class ExportFailed(SynthmillError):
 
 @click.command("export")
 @options.job_argument
-@click.option(
-    "format_",
-    "--format",
-    type=click.Choice([form.value for form in ExportFormat]),
-    default=ExportFormat.JSONL.value,
-    show_default=True,
-    help="what the file holds",
-)
-@click.option("--gzip", "packed", is_flag=True, help="packed")
+@form_options
 @click.option(
     "--output",
     "-o",
@@ -51,15 +44,14 @@ class ExportFailed(SynthmillError):
     help="where the file goes, - for stdout; default: its own name here, on the stack a URL instead",
 )
 @options.json_option
-def export_command(job: str, format_: str, packed: bool, output: Path | None, as_json: bool) -> None:
-    """Write all records of JOB into one file, also while it runs.
+def export_command(job: str, form: Form, output: Path | None, as_json: bool) -> None:
+    """Write the records of JOB into one file, also while it runs.
 
     On the stack profile the worker writes it into the object store: without --output its URL is printed, which works
     for a day.
     """
     settings = load_settings()
     require_jobs(settings)
-    form = Form(ExportFormat(format_), Compression.GZIP if packed else Compression.NONE)
     if as_json and output == STDOUT:
         raise click.UsageError("--json and --output - both want stdout")
     write = _on_stack if settings.profile is Profile.STACK else _here
