@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from synthmill.catalog.removal import SourceInUse
 from synthmill.catalog.resumable.errors import (
     PieceMismatch,
     UploadExpired,
@@ -59,6 +60,7 @@ class Code(StrEnum):
     CONFLICT = "conflict"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     JOB_STATE = "job_state"
+    SOURCE_IN_USE = "source_in_use"
     SOURCE_GONE = "source_gone"
     EXPORT_GONE = "export_gone"
     UPLOAD_STALLED = "upload_stalled"
@@ -102,6 +104,7 @@ KINDS: dict[Code, Kind] = {
         409, "The Idempotency-Key belongs to another request", "Send a new key with a new request."
     ),
     Code.JOB_STATE: Kind(409, "The job's state does not allow it", "GET the job to see where it stands."),
+    Code.SOURCE_IN_USE: Kind(409, "A job needs the source", "Wait until the job is over, or cancel it."),
     Code.SOURCE_GONE: Kind(410, "The source's file is gone", "Upload the file again; the source keeps its id."),
     Code.EXPORT_GONE: Kind(410, "The export's file is not there", "Order the export again; it keeps its id."),
     Code.UPLOAD_STALLED: Kind(408, "No more bytes came", "HEAD the upload, then go on from its Upload-Offset."),
@@ -218,6 +221,7 @@ _CODES: tuple[tuple[type[SynthmillError], Code], ...] = (
     (UploadExpired, Code.UPLOAD_EXPIRED),
     (WrongOffset, Code.UPLOAD_OFFSET),
     (PieceMismatch, Code.PIECE_MISMATCH),
+    (SourceInUse, Code.SOURCE_IN_USE),
     (InputUnusable, Code.INPUT_UNUSABLE),
     (FieldUnknown, Code.UNKNOWN_FIELD),
     (ColumnsMissing, Code.COLUMNS_MISSING),

@@ -4,6 +4,7 @@
 - `settings`   one tree of settings for every service, from `SYNTHMILL_…` variables
 - `recipes/`   the recipe compiler: YAML or JSON to a checked `CompiledRecipe`
 - `inputs/`    what a file is, and its rows as a stream; `seeding/` from rows to stored seeds
+- `drafting/`  starter recipes from data; `catalog/` recipes, sources and places for jobs to come
 - `planning/`  slots, attribute tuples and generation requests
 - `jobs/`      submit, rounds, status, check and export of one job
 - `ports/`     the three ports: object store, broker, record store

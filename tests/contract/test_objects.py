@@ -71,6 +71,14 @@ async def test_what_was_put_is_read_with_its_size_and_checksum(objects: ObjectSt
         assert file.read() == content[-3:]
 
 
+async def test_a_part_is_read_without_the_rest(objects: ObjectStore) -> None:
+    await objects.put("a", stream(b"0123456789"))
+    parts = [await objects.read("a", start, size) for start, size in ((0, 3), (4, 2), (8, 5), (10, 1), (99, 1), (2, 0))]
+    assert parts == [b"012", b"45", b"89", b"", b"", b""]
+    with pytest.raises(ObjectMissing):
+        await objects.read("b", 0, 1)
+
+
 async def test_an_empty_stream_is_an_empty_object(objects: ObjectStore) -> None:
     assert (await objects.put("empty", stream())).size == 0
     async with objects.open("empty") as file:

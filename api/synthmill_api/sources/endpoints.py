@@ -1,15 +1,12 @@
 """`/v1/sources`: upload, list, look at and delete files."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.config import JsonDict
 
+from synthmill.catalog.looking import inspect
 from synthmill.catalog.sources import SourceDocument
 from synthmill.catalog.uploads import Outcome, Upload, store_upload
-from synthmill.inputs.detect import SourceKind
 from synthmill.ports.records import Query as StoreQuery
 from synthmill_api import metrics
 from synthmill_api.auth.guard import Body, guarded, guarded_router
@@ -19,6 +16,7 @@ from synthmill_api.errors import Code, Refused
 from synthmill_api.kit.multipart import file_part
 from synthmill_api.kit.pages import Listing, PagingHere
 from synthmill_api.sources import service
+from synthmill_api.sources.views import Source, SourceInspection
 
 router = guarded_router("sources")
 
@@ -31,39 +29,6 @@ _REQUEST_BODY = {
     "description": "A form with one part `file`, or the bytes themselves with `?name=`.",
     "content": {"multipart/form-data": {"schema": _FORM}, "application/octet-stream": {"schema": _FILE}},
 }
-_EXAMPLE: JsonDict = {
-    "id": "src_0d9c3d4b6d5b4a7f9a55e1f20b1c7a11",
-    "name": "products.csv",
-    "kind": "csv",
-    "size": 18231,
-    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "created_at": "2026-11-23T07:24:04Z",
-}
-
-
-class Source(BaseModel):
-    """An uploaded file."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-
-    id: str = Field(description="of the content: the same bytes have the same id")
-    name: str
-    kind: SourceKind = Field(description="told by the content; the name only chooses among what it can be")
-    size: int = Field(description="bytes")
-    sha256: str
-    created_at: datetime
-
-    @classmethod
-    def of(cls, document: SourceDocument) -> "Source":
-        """What a client sees of a stored source."""
-        return cls(
-            id=document.source_id,
-            name=document.name,
-            kind=document.kind,
-            size=document.size,
-            sha256=document.sha256,
-            created_at=document.created_at,
-        )
 
 
 @router.post(
@@ -127,12 +92,39 @@ async def get_source(services: ServicesHere, caller: CallerHere, source_id: Sour
     return Source.of(await service.get(services, caller.tenant, source_id))
 
 
+@router.get(
+    "/sources/{source_id}/inspect",
+    operation_id="inspect_source",
+    **guarded(
+        Scope.SOURCES_READ,
+        Code.NOT_FOUND,
+        Code.SOURCE_GONE,
+        Code.INPUT_UNUSABLE,
+        Code.OBJECT_STORE_UNAVAILABLE,
+    ),
+)
+async def inspect_source(
+    services: ServicesHere,
+    caller: CallerHere,
+    source_id: SourceId,
+    rows: Annotated[int, Query(ge=0, le=100, description="how many to show")] = 10,
+) -> SourceInspection:
+    """Look into a source: first rows, columns, types, encoding. Works on its seeds when its file is gone."""
+    source = await service.get(services, caller.tenant, source_id)
+    return SourceInspection.of(await inspect(services, source, rows))
+
+
 @router.delete(
     "/sources/{source_id}",
     operation_id="delete_source",
     status_code=204,
-    **guarded(Scope.SOURCES_WRITE, Code.NOT_FOUND, Code.OBJECT_STORE_UNAVAILABLE),
+    **guarded(Scope.SOURCES_WRITE, Code.NOT_FOUND, Code.SOURCE_IN_USE, Code.OBJECT_STORE_UNAVAILABLE),
 )
-async def delete_source(services: ServicesHere, caller: CallerHere, source_id: SourceId) -> None:
-    """Delete a source and its file; jobs that were made from it have what they need."""
-    await service.delete(services, caller.tenant, source_id)
+async def delete_source(
+    services: ServicesHere,
+    caller: CallerHere,
+    source_id: SourceId,
+    derived: Annotated[bool, Query(description="also all seeds and rejected rows that jobs made of it")] = False,
+) -> None:
+    """Delete a source and its file. Jobs keep seeds of their own; `derived` deletes those too, records always stay."""
+    await service.delete(services, caller.tenant, source_id, derived=derived)

@@ -1,5 +1,6 @@
 """Reads and deletes sources for the API; storing them is core's."""
 
+from synthmill.catalog.removal import remove_source
 from synthmill.catalog.sources import SourceDocument, sources_of
 from synthmill.catalog.uploads import name_fault
 from synthmill.ports.records import Page, Query
@@ -30,8 +31,6 @@ async def page(services: Services, tenant: str, query: Query) -> Page:
     return await services.store.search(sources_of(tenant), query)
 
 
-async def delete(services: Services, tenant: str, id_: str) -> None:
-    """Takes away document and file; jobs that read it have copies of their own."""
-    source = await get(services, tenant, id_)
-    await services.store.delete(sources_of(tenant), [id_])
-    await services.objects.delete_prefix(source.object_key.removesuffix("data"))
+async def delete(services: Services, tenant: str, id_: str, *, derived: bool) -> None:
+    """Takes away document and file; jobs that read it have copies of their own, which go with `derived`."""
+    await remove_source(services, await get(services, tenant, id_), derived=derived)

@@ -63,7 +63,7 @@ async def _document(services: Services, tenant: str, name: str, stored: StoredOb
         tenant=tenant,
         source_id=source_id(tenant, stored.sha256),
         name=name,
-        kind=await kind_of(services, stored.key, name),
+        kind=await kind_of(services, stored.key, stored.size, name),
         sha256=stored.sha256,
         size=stored.size,
         object_key=stored.key,

@@ -14,7 +14,6 @@
 - `summary`      how a job ended, for people and as JSON
 - `words`        numbers, money, times and sizes as people read them
 - `find`         job ids by unique prefix
-- `init/`        a starter recipe from a data file
 - `commands/`    one module a command
 """
 

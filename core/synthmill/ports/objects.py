@@ -36,6 +36,12 @@ class ObjectStore(Protocol):
     def open(self, key: str) -> AbstractAsyncContextManager[BinaryIO]:
         """A seekable binary file for reading; `ObjectMissing` when there is none."""
 
+    async def read(self, key: str, start: int, size: int) -> bytes:
+        """At most `size` bytes from `start` on, fewer only at the end; the rest of the object is not touched.
+
+        `ObjectMissing` when there is none.
+        """
+
     async def stat(self, key: str) -> StoredObject | None:
         """What lies under the key, without its checksum; None when there is nothing."""
 

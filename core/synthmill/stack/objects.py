@@ -40,6 +40,7 @@ LIST_AT_A_TIME = 500
 DELETE_AT_A_TIME = 1_000  # the most that one S3 request may name
 MAX_PRESIGN_SECONDS = 7 * 24 * 3600
 
+_BEHIND_THE_END = "InvalidRange"
 _TAKEN = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
@@ -89,6 +90,14 @@ class MinioObjectStore:
             with errors_told(key):
                 await asyncio.to_thread(_download, self.client, self.bucket, key, cast(BinaryIO, file))
             yield cast(BinaryIO, file)
+
+    async def read(self, key: str, start: int, size: int) -> bytes:
+        """See the port."""
+        checked_key(key)
+        if size < 1:  # no range says that
+            return b""
+        with errors_told(key):
+            return await asyncio.to_thread(_read, self.client, self.bucket, key, start, size)
 
     async def stat(self, key: str) -> StoredObject | None:
         """See the port."""
@@ -168,6 +177,21 @@ def _download(client: Minio, bucket: str, key: str, file: BinaryIO) -> None:
         response.close()
         response.release_conn()
     file.seek(0)
+
+
+def _read(client: Minio, bucket: str, key: str, start: int, size: int) -> bytes:
+    try:
+        response = client.get_object(bucket, key, offset=start, length=size)
+    except S3Error as error:
+        if error.code == _BEHIND_THE_END:
+            return b""
+        raise
+    try:
+        data: bytes = response.read()
+        return data
+    finally:
+        response.close()
+        response.release_conn()
 
 
 def _delete_below(client: Minio, bucket: str, prefix: str) -> int:

@@ -35,10 +35,10 @@ def init_command(file: Path, out: Path, force: bool) -> None:
 
 
 def _recipe(file: Path, shown: str) -> str:
-    from synthmill.cli.init.document import document_recipe
-    from synthmill.cli.init.profile import profile
-    from synthmill.cli.init.table import OUR_COLUMNS, table_recipe
     from synthmill.cli.sample import first_rows, opened
+    from synthmill.drafting.document import document_recipe
+    from synthmill.drafting.profile import profile
+    from synthmill.drafting.table import OUR_COLUMNS, table_recipe
     from synthmill.inputs.detect import SourceKind
     from synthmill_schemas.recipe import Chunking
 

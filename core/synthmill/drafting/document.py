@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from synthmill.cli.init.yaml import MODEL, head, qa_columns
+from synthmill.drafting.yaml import MODEL, head, qa_columns
 
 _SCHEMA = """\
       required: [question, answer, quote]

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from synthmill.cli.init.profile import Field, chosen, key_of
-from synthmill.cli.init.yaml import MODEL, head, qa_columns, scalar
+from synthmill.drafting.profile import Field, chosen, key_of
+from synthmill.drafting.yaml import MODEL, head, qa_columns, scalar
 from synthmill_schemas.recipe import ValueType
 
 OUR_COLUMNS = frozenset({"asked_by", "qa", "question", "answer"})

@@ -1,4 +1,4 @@
-"""What `synthmill init` is made of.
+"""Starter recipes from data: what `synthmill init` writes, and what the API drafts from a source.
 
 # Layout
 - `profile`   what the first rows tell: types, blanks, a key
