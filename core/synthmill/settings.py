@@ -70,6 +70,9 @@ class JobSettings(BaseModel):
     temporary_file_hours: float = Field(24.0, gt=0)
     export_hours: float = Field(24.0, gt=0, le=24, description="how long an exported file can be fetched")
     flow_lease_seconds: float = Field(60.0, gt=1)
+    outage_seconds: float = Field(
+        1800.0, gt=0, description="a flow run waits so long for a store or broker that is away, then it fails"
+    )
     gate: GateRule = Field(GateRule.AUTO, description="auto: on the stack always, else when the recipe has a gate")
 
 

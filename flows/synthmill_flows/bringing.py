@@ -1,5 +1,7 @@
 """The steps of a run in their order: stage → claim → publish → track → check → gate → release → export → clean up."""
 
+from dataclasses import dataclass
+
 from prefect.client.schemas.objects import State, StateType
 from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, Pause
@@ -18,7 +20,7 @@ from synthmill_flows.ending import blocked_state, final_state
 from synthmill_flows.gating import judge
 from synthmill_flows.identity import Run
 from synthmill_flows.parameters import GenerateParameters
-from synthmill_flows.patience import until_prefect_listens
+from synthmill_flows.patience import outlasting, until_prefect_listens
 from synthmill_flows.progress import Shown
 from synthmill_flows.report import publish_report
 from synthmill_flows.tasks import check_job, clean_up_job, export_job, publish_job, stage_job, track_job
@@ -30,20 +32,29 @@ _HEALTH_SECONDS = 2.0
 
 
 async def bring(services: Services, run: Run, order: GenerateParameters) -> State[None]:
-    """Does what is left to do for the run's job, and answers the run's last state."""
+    """Does what is left to do for the run's job, and answers the run's last state; waits out what is away."""
+    retry = _Retry()
     try:
-        return await _bring(services, run, order)
+        return await outlasting(lambda: _bring(services, run, order, retry), services.settings.job.outage_seconds)
     except ClaimLost as lost:
         raise Abort(str(lost)) from lost  # leaves the run's state to the process that has it now
 
 
-async def _bring(services: Services, run: Run, order: GenerateParameters) -> State[None]:
+@dataclass(slots=True)
+class _Retry:
+    """A person's Retry raises the round once, however often what follows is done again."""
+
+    heeded: bool = False
+
+
+async def _bring(services: Services, run: Run, order: GenerateParameters, retry: _Retry) -> State[None]:
     await stage_job(run, order)
     claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
     async with claimed(claimant, watch=Shown(run.job_id).on_status):
         beginning = await attempt(beginning_of(run.flow_run_id), "why this run began") or Beginning.FIRST
-        if beginning is Beginning.BY_A_PERSON:
+        if beginning is Beginning.BY_A_PERSON and not retry.heeded:
             await go_on(services, run)
+            retry.heeded = True
         await publish_job(run.tenant, run.job_id)
         job = (await get_job(services.store, run.tenant, run.job_id)).document
         announce_start(run, job.dataset, job.round, again=beginning is not Beginning.FIRST)

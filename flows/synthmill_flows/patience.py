@@ -1,7 +1,9 @@
-"""Waits out what is away: tasks a store or broker, and whoever has to tell Prefect something its server."""
+"""Waits out what is away: tasks and whole runs a store or broker, and whoever has to tell Prefect its server."""
 
 import asyncio
-from collections.abc import Callable
+import logging
+import time
+from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import task
@@ -10,10 +12,20 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
+from synthmill.errors import SynthmillError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
+T = TypeVar("T")
+
 _RETRIES = 5  # with a back-off of 2, 4, 8, 16 and 32 s: a restart of a store or broker
+_FIRST_PAUSE_SECONDS = 2.0
+_LAST_PAUSE_SECONDS = 30.0
+_WELL_SECONDS = 300.0
+"""What went well for so long before it failed met another outage than the last one."""
+
+_log = logging.getLogger(__name__)
 
 
 async def retriable(_: Task[..., Any], __: TaskRun, state: State[Any]) -> bool:
@@ -32,6 +44,32 @@ def patient(step: Callable[P, R]) -> Task[P, R]:
         retry_jitter_factor=0.5,
         retry_condition_fn=retriable,
     )(step)
+
+
+async def outlasting(
+    step: Callable[[], Awaitable[T]],
+    seconds: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
+    """The step's answer; one that may succeed later is done again, until an outage has lasted for so many seconds.
+
+    Its tasks have waited already; this is for an outage that a task would not outlast, and for what is no task. The job
+    goes on meanwhile, and a run that gave up would only have to be retried by a person.
+    """
+    since, pause = clock(), _FIRST_PAUSE_SECONDS
+    while True:
+        began = clock()
+        try:
+            return await step()
+        except SynthmillError as error:
+            if clock() - began > _WELL_SECONDS:
+                since, pause = clock(), _FIRST_PAUSE_SECONDS
+            if not error.retriable or clock() - since > seconds:
+                raise
+            _log.warning("tried again in %.0f s: %s", pause, error)
+        await sleep(pause)
+        pause = min(2 * pause, _LAST_PAUSE_SECONDS)
 
 
 async def until_prefect_listens(every: float) -> None:

@@ -19,7 +19,7 @@ from synthmill_flows.identity import Run
 from synthmill_flows.naming import given
 from synthmill_flows.ordering import order_of
 from synthmill_flows.parameters import GenerateParameters, QuoteParameters
-from synthmill_flows.patience import patient
+from synthmill_flows.patience import outlasting, patient
 from synthmill_flows.progress import Shown, artifact_key
 from synthmill_flows.standing import standing_for_a_job
 from synthmill_flows.tasks import clean_up_job, publish_job, track_job
@@ -63,19 +63,23 @@ async def quote_recipe(order: QuoteParameters) -> State[None]:
     """
 
     async def work(services: Services, run: Run) -> State[None]:
-        await stage_quote(run, order)
-        claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
-        async with claimed(claimant, watch=Shown(run.job_id).on_status):
-            await publish_job(run.tenant, run.job_id)
-            status = await track_job(run)
-            if not has_outcome(status):
-                return Failed(message=f"{status.state}: {status.reason or 'no slot was tried'}")
-            report = await reckon(run.tenant, run.job_id)
-            await clean_up_job(run.tenant, run.job_id)
-        await attempt(_shown(report), "the quote")
-        return Completed(message=f"quote for {report.records} records of {report.dataset}: {_price(report)}")
+        return await outlasting(lambda: _quoted(services, run, order), services.settings.job.outage_seconds)
 
     return await standing_for_a_job(work)
+
+
+async def _quoted(services: Services, run: Run, order: QuoteParameters) -> State[None]:
+    await stage_quote(run, order)
+    claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
+    async with claimed(claimant, watch=Shown(run.job_id).on_status):
+        await publish_job(run.tenant, run.job_id)
+        status = await track_job(run)
+        if not has_outcome(status):
+            return Failed(message=f"{status.state}: {status.reason or 'no slot was tried'}")
+        report = await reckon(run.tenant, run.job_id)
+        await clean_up_job(run.tenant, run.job_id)
+    await attempt(_shown(report), "the quote")
+    return Completed(message=f"quote for {report.records} records of {report.dataset}: {_price(report)}")
 
 
 async def _shown(report: QuoteReport) -> None:

@@ -21,6 +21,7 @@ from synthmill_flows.identity import Run
 from synthmill_flows.naming import given
 from synthmill_flows.ordering import named_recipe
 from synthmill_flows.parameters import GenerateParameters, RefreshParameters
+from synthmill_flows.patience import outlasting
 from synthmill_flows.standing import standing_for_a_job
 
 UNCHANGED = "unchanged"
@@ -67,7 +68,8 @@ async def refresh_dataset(order: RefreshParameters) -> State[None]:
     """
 
     async def work(services: Services, run: Run) -> State[None]:
-        if await stage_refresh(run, order) == UNCHANGED:
+        patience = services.settings.job.outage_seconds
+        if await outlasting(lambda: stage_refresh(run, order), patience) == UNCHANGED:
             return Completed(message="nothing new: the last refresh read these very files", name=NOTHING_NEW)
         follow = GenerateParameters(job_id=run.job_id, tenant=run.tenant, allow_parked=order.allow_parked)
         ended = await bring(services, run, follow)

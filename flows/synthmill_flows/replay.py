@@ -14,6 +14,7 @@ from synthmill_flows.hooks import note_crash, pass_on_cancel
 from synthmill_flows.identity import Run
 from synthmill_flows.naming import given
 from synthmill_flows.parameters import GenerateParameters, ReplayParameters
+from synthmill_flows.patience import outlasting
 from synthmill_flows.standing import standing_for_a_job
 from synthmill_schemas.slot import RejectClass
 
@@ -43,7 +44,8 @@ async def replay_rejects(order: ReplayParameters) -> State[None]:
     """
 
     async def work(services: Services, run: Run) -> State[None]:
-        replayed = await reopen_job(run, order.classes)
+        patience = services.settings.job.outage_seconds
+        replayed = await outlasting(lambda: reopen_job(run, order.classes), patience)
         if replayed.outcome is ReplayOutcome.NOTHING:
             wanted = ", ".join(order.classes) or "any class"
             return Completed(message=f"job {run.job_id} has no slot that was given up for {wanted}", name="NothingNew")

@@ -8,7 +8,6 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from synthmill.jobs.reconcile import reconcile
-from synthmill.jobs.release.abandoned import finish_abandoned
 from synthmill.jobs.sweep import sweep as sweep_all
 from synthmill_flows.current import run_services, services
 from synthmill_flows.display import attempt
@@ -22,14 +21,8 @@ _BY_DEFAULT = SweepParameters.model_validate({})
 
 @patient
 async def repair_jobs(dry_run: bool) -> Counts:
-    """Sends again what is stuck or was never published, moves on what nobody watches."""
+    """Sends again what is stuck or was never published, moves on what nobody watches, ends releases that were begun."""
     return dict(asdict(await reconcile(services(), dry_run=dry_run)))
-
-
-@patient
-async def end_releases(dry_run: bool) -> Counts:
-    """Carries releases to their end whose process died."""
-    return {"releases_ended": await finish_abandoned(services(), dry_run=dry_run)}
 
 
 @patient
@@ -46,8 +39,7 @@ async def sweep(order: SweepParameters = _BY_DEFAULT) -> State[Counts]:
         order: What it may do.
     """
     async with run_services():
-        counts = await repair_jobs(order.dry_run) | await end_releases(order.dry_run)
-        counts |= await delete_orphans(order.dry_run)
+        counts = await repair_jobs(order.dry_run) | await delete_orphans(order.dry_run)
         rows = [{"what": what.replace("_", " "), "count": count} for what, count in counts.items()]
         told = "what a sweep would do" if order.dry_run else "what the sweep did"
         await attempt(acreate_table_artifact(rows, key="sweep", description=told), "what was swept")

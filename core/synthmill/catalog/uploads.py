@@ -10,6 +10,7 @@ from synthmill.catalog.sources import SourceDocument, source_id, sources_of
 from synthmill.errors import InputUnusable, VersionConflict
 from synthmill.ports.objects import StoredObject
 from synthmill.ports.records import Write, WriteMode, WriteStatus
+from synthmill.runs.uploads import tell_upload
 from synthmill.services import Services
 
 _MOST_NAME_BYTES = 255
@@ -77,6 +78,7 @@ async def _settle(services: Services, document: SourceDocument) -> tuple[SourceD
     while True:
         (result,) = await services.store.bulk([write])
         if result.status is WriteStatus.STORED:
+            await tell_upload(services.settings.prefect, document.tenant, document.name, document.source_id)
             return document, Outcome.NEW
         there = await services.store.get(place, document.source_id)
         if there is None:

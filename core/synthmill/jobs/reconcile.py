@@ -1,9 +1,9 @@
 """Repairs what a crash left behind, from documents alone and without Prefect (design law 11).
 
 Sends again what was created or published but not planned in time, moves on jobs whose round has ended while nobody
-watched, publishes again what is in no queue any more, orders exports again, and rarely sweeps. Safe to run by several
-at once, since every step is a compare-and-swap or deletes only what is orphaned; `take_turn` keeps them from doing the
-same work.
+watched, publishes again what is in no queue any more, orders exports again, carries releases to their end, and rarely
+sweeps. Safe to run by several at once, since every step is a compare-and-swap or deletes only what is orphaned;
+`take_turn` keeps them from doing the same work.
 """
 
 import logging
@@ -18,6 +18,7 @@ from synthmill.jobs.documents import Changes, change_job, find_job, jobs_of
 from synthmill.jobs.events import say
 from synthmill.jobs.export.requests import OPEN_STATES, all_exports, overdue, send_export
 from synthmill.jobs.lease import new_owner
+from synthmill.jobs.release.abandoned import finish_abandoned
 from synthmill.jobs.rounds import republish
 from synthmill.jobs.status import job_status
 from synthmill.jobs.submit import publish, send
@@ -48,6 +49,7 @@ class Repairs:
     advanced: int = 0
     republished: int = 0
     exports_resent: int = 0
+    releases_ended: int = 0
     runs_told: int = 0
     runs_mended: int = 0
 
@@ -66,6 +68,7 @@ async def reconcile(services: Services, *, dry_run: bool = False) -> Repairs:
                 repairs.exports_resent += 1
                 if not dry_run:
                     await send_export(services, export)
+    repairs.releases_ended += await finish_abandoned(services, dry_run=dry_run)
     if services.settings.prefect.url is not None and not dry_run:
         await _see_to_runs(services, repairs)
     return repairs

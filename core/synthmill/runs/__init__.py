@@ -8,5 +8,6 @@ answers, and told by reconcile else (design law 11).
 - `wishes`    what Prefect is still to be told about a job
 - `telling`   tells it
 - `awaiting`  waits until the run of a job at rest has done its part
+- `uploads`   tells of new files, for runs that begin with them
 - `lost`      runs that died, and runs that were cancelled while nobody listened
 """

@@ -69,6 +69,13 @@ async def look_after(services: Services, prefect: PrefectRest, run: FlowRun) -> 
     return "left"
 
 
+def settles_in(run: FlowRun) -> float:
+    """Seconds until a run that crashed just now may go on; 0 for every other, and for one of whom more will be told."""
+    if run.state is not RunState.CRASHED or _will_be_told_again(run):
+        return 0.0
+    return max(0.0, _SETTLED_SECONDS - (now() - run.since).total_seconds())
+
+
 def _is_lost(services: Services, job: JobDocument, run: FlowRun) -> bool:
     """Nobody holds the job, for longer than a process that lives leaves it free."""
     held = job.flow is not None and job.flow.expires_at > now()

@@ -108,7 +108,11 @@ class PrefectRest:
         }
         return [_run(found) for found in await self._call("POST", "flow_runs/filter", body)]
 
-    async def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401  JSON
+    async def tell_event(self, event: Mapping[str, Any]) -> None:
+        """Puts an event into the server's feed; the same `id` again is the same event."""
+        await self._call("POST", "events", [event])
+
+    async def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
         try:
             answer = await self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
@@ -119,7 +123,7 @@ class PrefectRest:
             raise PrefectAway(f"Prefect's server answered {answer.status_code} to {path}")
         if answer.is_error:
             raise PrefectRefused(f"Prefect refused {path} with {answer.status_code}: {answer.text[:300]}")
-        return answer.json()
+        return answer.json() if answer.content else {}
 
 
 @asynccontextmanager

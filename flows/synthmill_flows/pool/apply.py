@@ -25,7 +25,7 @@ from synthmill_flows import blocks
 from synthmill_flows.blocks.base import DEFAULT_NAME, ServerBlock
 from synthmill_flows.pool import automations
 from synthmill_flows.pool.files import automations_file, prefect_file
-from synthmill_flows.pool.switches import schedules_kept
+from synthmill_flows.pool.switches import schedules_kept, triggers_kept
 from synthmill_flows.pool.templates import POOL, POOL_DESCRIPTION, POOL_TYPE, has_folder, process_template
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ async def apply(settings: Settings, folder: Path) -> None:
     async with get_client() as client:
         await _pool(client, folder)
         await _blocks(settings)
-        async with schedules_kept(client):
+        async with schedules_kept(client), triggers_kept(client):
             await _deployments(prefect_file())
         await _automations(client)
 

@@ -1,4 +1,4 @@
-"""Schedules that somebody switched on or off stay so when the deployments are applied again."""
+"""Schedules and triggers that somebody switched on or off stay so when the deployments are applied again."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +11,17 @@ _OURS = DeploymentFilter(tags=DeploymentFilterTags(all_=["synthmill"]))
 
 Switches = dict[tuple[str, str], bool]
 """Whether a schedule is active, by its deployment's id and its slug."""
+
+
+@asynccontextmanager
+async def triggers_kept(client: PrefectClient) -> AsyncIterator[None]:
+    """`prefect deploy` makes a deployment's own automations anew; those of a name are enabled as they were before."""
+    before = {found.name: found.enabled for found in await client.read_automations()}
+    yield
+    for found in await client.read_automations():
+        wanted = before.get(found.name, found.enabled)
+        if found.enabled != wanted:
+            await (client.resume_automation(found.id) if wanted else client.pause_automation(found.id))
 
 
 @asynccontextmanager

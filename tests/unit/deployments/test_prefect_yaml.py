@@ -129,7 +129,7 @@ def test_a_trigger_is_one_that_prefect_takes(deployment: dict[str, Any]) -> None
     for trigger in deployment.get("triggers", []):
         taken = DeploymentEventTrigger.model_validate(trigger)
         assert set(trigger) <= set(type(taken).model_fields)
-        assert set(trigger["parameters"]) <= set(flow_of(deployment["entrypoint"]).parameters.properties)
+        assert set(trigger.get("parameters", {})) <= set(flow_of(deployment["entrypoint"]).parameters.properties)
 
 
 @each

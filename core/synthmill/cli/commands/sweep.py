@@ -17,6 +17,7 @@ _REPAIRS = {
     "given_up": ("job", "cancelled, for nobody was told of them or could ask for them"),
     "advanced": ("job", "moved on, for their round had ended"),
     "republished": ("job", "given another round, for their requests were in no queue"),
+    "releases_ended": ("release", "carried to its end, for its process had died"),
     "exports_resent": ("export", "ordered again, for no worker had written them in time"),
 }
 _SWEPT = {
