@@ -24,7 +24,8 @@ def _serve(given: argparse.Namespace) -> int:
     listening = Listening(given.host, given.port, given.port_file, given.watch_stdin)
     config, settings = ApiConfig(), Settings()
     installation_secret(config, settings)  # one that is missing is told before anything is opened
-    asyncio.run(serve(create_app(settings, config), listening, config.drain_seconds))
+    app = create_app(settings, config)
+    asyncio.run(serve(app, listening, config.drain_seconds, on_stop=app.state.drain))
     return 0
 
 

@@ -26,6 +26,8 @@ from synthmill_api.jobs.endpoints import router as jobs
 from synthmill_api.kit.cors import cors_rules
 from synthmill_api.kit.headers import SafeHeaders
 from synthmill_api.kit.observed import Observed
+from synthmill_api.live.endpoints import router as live
+from synthmill_api.live.service import Hub
 from synthmill_api.openapi import describe
 from synthmill_api.quotas.endpoints import router as quotas_router
 from synthmill_api.quotas.keeper import Keeper
@@ -41,6 +43,7 @@ _DOMAINS: tuple[APIRouter, ...] = (
     recipes,
     datasets,
     jobs,
+    live,
     results,
     exports,
     gate,
@@ -50,7 +53,8 @@ _DOMAINS: tuple[APIRouter, ...] = (
 
 
 def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
-    """The application; nothing is opened before it starts."""
+    """The application; nothing is opened before it starts. `app.state.drain()` ends its streams."""
+    hub = Hub(config.streams)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -58,7 +62,7 @@ def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
             keys = KeyRing(services.store, installation_secret(config, settings))
             readiness = Readiness(port_questions(services))
             quotas = Keeper(services.store, config.quotas, config.processes)
-            app.state.runtime = Runtime(services, config, keys, readiness, quotas)
+            app.state.runtime = Runtime(services, config, keys, readiness, quotas, hub)
             try:
                 yield
             finally:
@@ -66,6 +70,7 @@ def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
 
     # no interactive pages: they load scripts from other people's servers
     app = FastAPI(title="synthmill", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.drain = hub.drain
     add_handlers(app)
     app.add_middleware(TusHeaders)
     if config.cors_origins:

@@ -34,3 +34,6 @@ class ApiConfig(BaseSettings):
     )
     retry_after_seconds: int = Field(5, ge=1, description="told to clients when a server behind is down")
     drain_seconds: int = Field(20, ge=0, description="requests in hand may finish so long when stopping")
+    streams: int = Field(20, ge=1, description="streams of events that a tenant may have open in one process")
+    heartbeat_seconds: float = Field(15.0, gt=0, description="a stream is never silent for longer")
+    stream_seconds: float = Field(900.0, gt=0, description="a stream ends then, and its key is asked for again")

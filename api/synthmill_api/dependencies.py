@@ -11,6 +11,7 @@ from synthmill.services import Services
 from synthmill_api.auth.keys import KeyRing
 from synthmill_api.auth.scopes import Caller
 from synthmill_api.config import ApiConfig
+from synthmill_api.live.service import Hub
 from synthmill_api.quotas.keeper import Keeper
 
 
@@ -23,6 +24,7 @@ class Runtime:
     keys: KeyRing
     readiness: Readiness
     quotas: Keeper
+    live: Hub
 
 
 def runtime_of(request: Request) -> Runtime:
@@ -53,6 +55,13 @@ def _quotas(request: Request) -> Keeper:
 
 
 QuotasHere = Annotated[Keeper, Depends(_quotas)]
+
+
+def _live(request: Request) -> Hub:
+    return runtime_of(request).live
+
+
+LiveHere = Annotated[Hub, Depends(_live)]
 ReadinessHere = Annotated[Readiness, Depends(_readiness)]
 ServicesHere = Annotated[Services, Depends(_services)]
 ConfigHere = Annotated[ApiConfig, Depends(_config)]

@@ -2,7 +2,7 @@
 
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
@@ -20,7 +20,14 @@ class NotStarted(SynthmillError):
 class Server(uvicorn.Server):
     """uvicorn, with word of its address once it accepts, and no hand on the process's signals."""
 
-    def __init__(self, app: App, bound: socket.socket, port_file: Path | None, drain_seconds: int) -> None:
+    def __init__(
+        self,
+        app: App,
+        bound: socket.socket,
+        port_file: Path | None,
+        drain_seconds: int,
+        on_stop: Callable[[], None] | None = None,
+    ) -> None:
         config = uvicorn.Config(
             app,
             access_log=False,
@@ -31,6 +38,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._bound = bound
         self._port_file = port_file
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn once the application is up."""
@@ -47,6 +55,8 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """Take no more requests and finish those in hand."""
         self.should_exit = True
+        if self._on_stop is not None:
+            self._on_stop()
 
     async def run_until_stopped(self) -> None:
         """Serves until `stop`. Raises NotStarted."""
@@ -60,8 +70,13 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(app: App, listening: Listening, drain_seconds: int) -> None:
-    """Serves until SIGTERM, SIGINT or, if wanted, the end of stdin. Raises NotStarted, or OSError from binding."""
-    server = Server(app, bind(listening), listening.port_file, drain_seconds)
+async def serve(
+    app: App, listening: Listening, drain_seconds: int, *, on_stop: Callable[[], None] | None = None
+) -> None:
+    """Serves until SIGTERM, SIGINT or, if wanted, the end of stdin. Raises NotStarted, or OSError from binding.
+
+    `on_stop` is called then, for answers that would not end by themselves.
+    """
+    server = Server(app, bind(listening), listening.port_file, drain_seconds, on_stop)
     async with stop_on_signals(server.stop, watch_stdin=listening.watch_stdin):
         await server.run_until_stopped()

@@ -1,0 +1,1 @@
+"""What happens to a job, told while it happens, as a stream of server-sent events."""
