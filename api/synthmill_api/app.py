@@ -36,6 +36,7 @@ from synthmill_api.results.endpoints import router as results
 from synthmill_api.sources.endpoints import router as sources
 from synthmill_api.uploads.endpoints import router as uploads
 from synthmill_api.uploads.tus import TusHeaders
+from synthmill_api.webhooks.endpoints import router as webhooks
 
 _DOMAINS: tuple[APIRouter, ...] = (
     sources,
@@ -49,6 +50,7 @@ _DOMAINS: tuple[APIRouter, ...] = (
     gate,
     dead_letters,
     quotas_router,
+    webhooks,
 )
 
 

@@ -61,6 +61,7 @@ class Code(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     JOB_STATE = "job_state"
     SOURCE_IN_USE = "source_in_use"
+    TOO_MANY_WEBHOOKS = "too_many_webhooks"
     SOURCE_GONE = "source_gone"
     EXPORT_GONE = "export_gone"
     UPLOAD_STALLED = "upload_stalled"
@@ -105,6 +106,7 @@ KINDS: dict[Code, Kind] = {
     ),
     Code.JOB_STATE: Kind(409, "The job's state does not allow it", "GET the job to see where it stands."),
     Code.SOURCE_IN_USE: Kind(409, "A job needs the source", "Wait until the job is over, or cancel it."),
+    Code.TOO_MANY_WEBHOOKS: Kind(409, "The tenant has too many webhooks", "Delete one that is not needed any more."),
     Code.SOURCE_GONE: Kind(410, "The source's file is gone", "Upload the file again; the source keeps its id."),
     Code.EXPORT_GONE: Kind(410, "The export's file is not there", "Order the export again; it keeps its id."),
     Code.UPLOAD_STALLED: Kind(408, "No more bytes came", "HEAD the upload, then go on from its Upload-Offset."),

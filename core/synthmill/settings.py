@@ -4,9 +4,11 @@ The Rust consumer reads the same names; `synthmill settings` shows them all, sec
 """
 
 from enum import StrEnum
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from pydantic import AmqpDsn, BaseModel, Field, HttpUrl, SecretStr
+from pydantic import AmqpDsn, BaseModel, Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -126,6 +128,28 @@ class PrefectSettings(BaseModel):
     request_seconds: float = Field(5.0, gt=0, description="how long a request may take")
 
 
+class WebhookSettings(BaseModel):
+    """How tenants' webhooks are served, by the worker."""
+
+    allow: list[str] = Field([], description='networks inside that may be reached, e.g. ["10.1.0.0/16"]; also by http')
+    ca_file: Path | None = Field(None, description="certificates of receivers to trust; default: the system's")
+    poll_seconds: float = Field(2.0, gt=0, description="how often changes of jobs are looked for")
+    timeout_seconds: float = Field(10.0, gt=0, description="how long a receiver may take to answer")
+    concurrency: int = Field(16, ge=1, le=1_000, description="webhooks that are served at a time")
+
+    @cached_property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """What `allow` names."""
+        return tuple(ip_network(text) for text in self.allow)
+
+    @field_validator("allow")
+    @classmethod
+    def _readable(cls, value: list[str]) -> list[str]:
+        for text in value:
+            ip_network(text)
+        return value
+
+
 class MonitoringSettings(BaseModel):
     """`/healthz`, `/readyz` and `/metrics`: the worker's and the consumer's own port; others serve them on theirs."""
 
@@ -151,4 +175,5 @@ class Settings(BaseSettings):
     elasticsearch: ElasticSettings = ElasticSettings()
     minio: MinioSettings = MinioSettings()
     prefect: PrefectSettings = PrefectSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     monitoring: MonitoringSettings = MonitoringSettings()

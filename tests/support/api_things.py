@@ -98,6 +98,11 @@ async def _dataset(api: Api, _: httpx.AsyncClient, things: Things) -> Things:
     return {"dataset": "colours"}
 
 
+async def _webhook(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
+    webhook = await _made(owner.post("/v1/webhooks", json={"url": "https://192.0.43.8/hook", "description": MARK}))
+    return {"webhook_id": webhook, "delivery_id": await _made(owner.post(f"/v1/webhooks/{webhook}/test"))}
+
+
 _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ...] = (
     _source,
     _upload,
@@ -107,6 +112,7 @@ _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ..
     _export,
     _dead_letter,
     _dataset,
+    _webhook,
 )
 """In this order; a route with a new name in its path needs one more here."""
 
@@ -119,6 +125,7 @@ async def _made(sent: Awaitable[httpx.Response], field: str = "id") -> str:
 
 
 BODIES: dict[str, Callable[[Things], Mapping[str, Any]]] = {
+    "create_webhook": lambda things: {"url": "https://192.0.43.8/hook", "job_id": things["job_id"]},
     "create_job": lambda things: {"stored_recipe": {"name": things["name"]}, "sources": [things["source_id"]]},
 }
 """Bodies that name other things by id, by operation; all others are the document's own examples."""

@@ -12,6 +12,7 @@ from synthmill.monitoring.readiness import NotReady, Question
 from synthmill.monitoring.server import monitored
 from synthmill.ports.broker import Message, Queue
 from synthmill.services import Services
+from synthmill.webhooks.courier import carry
 from synthmill_worker import metrics
 from synthmill_worker.followed import Followed
 from synthmill_worker.handlers.dead_letter import handle_dead_export, handle_dead_job, handle_dead_request
@@ -77,16 +78,19 @@ class Worker:
     async def _serve(self) -> None:
         lanes = [asyncio.create_task(lane.run(), name=lane.queue) for lane in self._lanes]
         stopping = asyncio.create_task(self._stopping.wait())
-        upkeep = asyncio.create_task(keep_up(self._services))
-        await asyncio.wait({*lanes, stopping, upkeep}, return_when=asyncio.FIRST_COMPLETED)
+        beside = [asyncio.create_task(keep_up(self._services)), asyncio.create_task(carry(self._services))]
+        await asyncio.wait({*lanes, stopping, *beside}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        upkeep.cancel()
+        for task in beside:
+            task.cancel()
         self._stop_taking()
         await self._followed.close()
         await self._wait(lanes)
         await self._abort(lanes)
-        if not upkeep.cancelled():
-            upkeep.result()
+        for task in beside:
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.result()
 
     def _stop_taking(self) -> None:
         for lane in self._lanes:
