@@ -44,7 +44,7 @@ def test_a_stream_outlives_its_process_and_misses_nothing(tmp_path: Path, key: s
         path = f"/v1/jobs/{job}/events/stream"
         with client.stream("GET", path) as stream:
             lines = stream.iter_lines()
-            seen = ids(lines, "job.published")
+            seen = ids(lines, "planned")
             first.process.send_signal(signal.SIGTERM)
             assert not [line for line in lines if line.startswith("event: end")]
         assert first.process.wait(10) == 0, "a stream that is open does not hold it up"
@@ -68,7 +68,7 @@ def test_a_client_that_leaves_leaves_nothing_behind(tmp_path: Path, key: str) ->
         job = client.post("/v1/jobs", json=body).raise_for_status().json()["id"]
         with client.stream("GET", f"/v1/jobs/{job}/events/stream") as stream:
             lines = stream.iter_lines()
-            ids(lines, "job.published")
+            ids(lines, "planned")
             assert _in_flight(client) == 2  # the stream, and the question itself
         until(lambda: _in_flight(client) == 1, "the stream to be closed")
 

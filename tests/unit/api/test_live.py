@@ -12,6 +12,8 @@ import pytest
 
 from synthmill.jobs.documents import change_job
 from synthmill.jobs.events import say
+from synthmill.jobs.order import JobOrder, new_job_id
+from synthmill.jobs.submit import submit
 from synthmill.ports.records import Collection, Place
 from synthmill_api.live.service import Position
 from synthmill_api.live.stream import Terms, stream
@@ -21,10 +23,13 @@ from tests.support.jobs import TENANT, accepted, recipe, store_slots
 
 
 @pytest.fixture
-async def job(client: httpx.AsyncClient) -> str:
+async def job(api: Api) -> str:
     """A job that nobody works on."""
-    answer = await client.post("/v1/jobs", json={"recipe": recipe().recipe.model_dump(mode="json")})
-    return str(answer.json()["id"])
+    return await ordered(api)
+
+
+async def ordered(api: Api) -> str:
+    return (await submit(api.services, JobOrder(TENANT, new_job_id(), recipe()))).job_id
 
 
 def read(text: str) -> list[dict[str, Any]]:
@@ -155,8 +160,7 @@ async def test_a_stopping_process_ends_its_streams_and_takes_no_more(
 
 async def test_a_tenant_has_only_so_many_streams_and_others_have_theirs(tmp_path: Path) -> None:
     async with started(tmp_path / "home", streams=1) as api, await api.client() as client:
-        body = {"recipe": recipe().recipe.model_dump(mode="json")}
-        job = (await client.post("/v1/jobs", json=body)).json()["id"]
+        job = await ordered(api)
         async with listener(api, job) as frames:
             await until(frames, "published")
             refused = await client.get(f"/v1/jobs/{job}/events/stream")
