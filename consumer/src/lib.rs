@@ -13,9 +13,10 @@
 //! - `documents`, `offer`   what is written down, and what the store says of a record
 //! - `store`, `jobs`, `starts`   the far ends as traits; `stdio` implements the first two over lines
 //! - `amqp`       requests from RabbitMQ; `trace` the trace they belong to
+//! - `memory`     gives free pages back to the system
 //! - `llm`        one HTTP call, and when it may be made
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod amqp;
@@ -33,6 +34,7 @@ pub mod ids;
 pub mod jobs;
 pub mod ladder;
 pub mod llm;
+pub mod memory;
 pub mod monitoring;
 pub mod offer;
 pub mod pipeline;

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Mode, Settings};
+use crate::memory;
 use crate::shutdown::Shutdown;
 
 /// Declarations kept compiled; a consumer rarely works on more recipes at once.
@@ -34,6 +35,7 @@ pub enum Ended {
 /// # Errors
 /// When a part cannot be set up.
 pub fn run(settings: Settings) -> Result<Ended, String> {
+    memory::share_one_heap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -47,6 +49,7 @@ pub fn run(settings: Settings) -> Result<Ended, String> {
 async fn start(settings: Settings) -> Result<Ended, String> {
     let shutdown = Shutdown::default();
     stop_on_signals(&shutdown)?;
+    tokio::spawn(memory::keep_small());
     match settings.mode.clone() {
         Mode::Stdio(admission) => stdio::run(settings, admission, shutdown).await,
         Mode::Service(service) => service::run(settings, *service, shutdown).await,
