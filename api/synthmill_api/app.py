@@ -23,6 +23,7 @@ from synthmill_api.handlers import add_handlers
 from synthmill_api.health.endpoints import router as health
 from synthmill_api.internal.endpoints import router as internal
 from synthmill_api.jobs.endpoints import router as jobs
+from synthmill_api.keys.endpoints import router as keys_router
 from synthmill_api.kit.cors import cors_rules
 from synthmill_api.kit.headers import SafeHeaders
 from synthmill_api.kit.observed import Observed
@@ -51,6 +52,7 @@ _DOMAINS: tuple[APIRouter, ...] = (
     dead_letters,
     quotas_router,
     webhooks,
+    keys_router,
 )
 
 

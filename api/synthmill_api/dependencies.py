@@ -50,6 +50,13 @@ def _readiness(request: Request) -> Readiness:
     return runtime_of(request).readiness
 
 
+def _keys(request: Request) -> KeyRing:
+    return runtime_of(request).keys
+
+
+KeysHere = Annotated[KeyRing, Depends(_keys)]
+
+
 def _quotas(request: Request) -> Keeper:
     return runtime_of(request).quotas
 

@@ -62,6 +62,7 @@ class Code(StrEnum):
     JOB_STATE = "job_state"
     SOURCE_IN_USE = "source_in_use"
     TOO_MANY_WEBHOOKS = "too_many_webhooks"
+    KEY_ENDED = "key_ended"
     SOURCE_GONE = "source_gone"
     EXPORT_GONE = "export_gone"
     UPLOAD_STALLED = "upload_stalled"
@@ -104,6 +105,7 @@ KINDS: dict[Code, Kind] = {
     Code.IDEMPOTENCY_KEY_REUSED: Kind(
         409, "The Idempotency-Key belongs to another request", "Send a new key with a new request."
     ),
+    Code.KEY_ENDED: Kind(409, "The key has ended", "Make a new one with POST /v1/keys."),
     Code.JOB_STATE: Kind(409, "The job's state does not allow it", "GET the job to see where it stands."),
     Code.SOURCE_IN_USE: Kind(409, "A job needs the source", "Wait until the job is over, or cancel it."),
     Code.TOO_MANY_WEBHOOKS: Kind(409, "The tenant has too many webhooks", "Delete one that is not needed any more."),

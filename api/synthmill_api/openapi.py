@@ -17,6 +17,8 @@ _DESCRIPTION = (
 TAGS = [
     {"name": "health", "description": "Whether the service lives, and whether it can serve."},
     {"name": "sources", "description": "Uploaded files; temporary, a job keeps its own seeds."},
+    {"name": "keys", "description": "Who may call, and what for."},
+    {"name": "quotas", "description": "What the tenant may use, and has used."},
     {"name": "uploads", "description": "Files that come in pieces, by the tus protocol 1.0; each becomes a source."},
     {"name": "recipes", "description": "Declarations of datasets, versioned."},
     {"name": "jobs", "description": "Executions of a recipe on sources."},

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from synthmill.embedded import EmbeddedServices
 from synthmill.settings import Settings
 from synthmill_api.app import create_app
-from synthmill_api.auth.scopes import Scope
+from synthmill_api.auth.scopes import Grant, Scope
 from synthmill_api.config import ApiConfig
 from synthmill_api.dependencies import Runtime
 
@@ -40,7 +40,7 @@ class Api:
 
     async def key(self, tenant: str = "default", scopes: Iterable[Scope] = tuple(Scope), **more: Any) -> str:  # noqa: ANN401  as create takes it
         """A new key."""
-        return (await self.runtime.keys.create(tenant, scopes, **more))[0]
+        return (await self.runtime.keys.create(tenant, Grant(frozenset(scopes)), **more))[0]
 
     def anonymous(self, **headers: str) -> httpx.AsyncClient:
         """A caller without a key."""

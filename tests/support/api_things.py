@@ -103,6 +103,10 @@ async def _webhook(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
     return {"webhook_id": webhook, "delivery_id": await _made(owner.post(f"/v1/webhooks/{webhook}/test"))}
 
 
+async def _key(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
+    return {"prefix": await _made(owner.post("/v1/keys", json={"name": MARK, "roles": ["viewer"]}), "prefix")}
+
+
 _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ...] = (
     _source,
     _upload,
@@ -113,6 +117,7 @@ _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ..
     _dead_letter,
     _dataset,
     _webhook,
+    _key,
 )
 """In this order; a route with a new name in its path needs one more here."""
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from synthmill.errors import UserError
 from synthmill.ports.records import Collection, Place, RecordStore, Write, WriteMode
@@ -51,8 +51,11 @@ async def set_limits(store: RecordStore, tenant: str, wanted: dict[str, Any], *,
     unknown = sorted((drop | set(wanted)) - set(Limits.model_fields))
     if unknown:
         raise UserError(f"{', '.join(unknown)} is no limit; there are {', '.join(Limits.model_fields)}")
-    own = Limits.model_validate(wanted).model_dump(mode="json", include=set(wanted))
-    new = TenantDocument(for_tenant=tenant)
+    try:
+        own = Limits.model_validate(wanted).model_dump(mode="json", include=set(wanted))
+        new = TenantDocument(for_tenant=tenant)
+    except ValidationError as error:
+        raise UserError(f"no such limits: {error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
     await store.bulk([Write(PLACE, tenant, new.model_dump(mode="json"), WriteMode.CREATE)])
 
     async def read() -> Versioned[TenantDocument]:

@@ -40,7 +40,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "datasets": Entry("datasets", "released datasets and versions: list, show, records, export"),
         "schema": Entry("schema", "the JSON Schema of recipes, for editors"),
         "settings": Entry("settings", "all settings, their values and variables"),
-        "keys": Entry("keys", "make, list and revoke keys of the REST API"),
+        "keys": Entry("keys", "make, list, rotate and revoke keys of the REST API"),
+        "tenants": Entry("tenants", "what each tenant may use: show, limit"),
     },
     "Services": {
         "up": Entry("up", "everything here by one command, with Prefect's UI"),

@@ -1,12 +1,13 @@
 """Keys: only a hash is kept, and whatever is wrong with one is told in the same words."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from synthmill.errors import UserError
 from synthmill.settings import Profile, Settings
-from synthmill_api.auth.scopes import Scope, read_scopes
+from synthmill_api.auth.scopes import ROLES, Grant, Role, Scope, read_grant
 from synthmill_api.auth.secret import installation_secret
 from synthmill_api.config import ApiConfig
 from tests.support.api import Api, problem, started
@@ -99,8 +100,16 @@ def test_several_machines_need_a_secret_of_the_operators_choice(tmp_path: Path) 
         installation_secret(ApiConfig(), Settings(home=tmp_path, profile=Profile.STACK))
 
 
-def test_scopes_are_read_by_name_and_unknown_ones_are_named() -> None:
-    assert read_scopes(["jobs:read,jobs:write"]) == {Scope.JOBS_READ, Scope.JOBS_WRITE}
-    assert read_scopes(["all"]) == set(Scope)
+def test_scopes_and_roles_are_read_by_name_and_unknown_ones_are_named() -> None:
+    assert read_grant(["jobs:read,jobs:write"]).all == {Scope.JOBS_READ, Scope.JOBS_WRITE}
+    assert read_grant(["all"]).all == set(Scope)
+    assert read_grant(["viewer", "jobs:write"]) == Grant(frozenset({Scope.JOBS_WRITE}), frozenset({Role.VIEWER}))
     with pytest.raises(UserError, match="jobs:eat is no scope"):
-        read_scopes(["jobs:eat"])
+        read_grant(["jobs:eat"])
+
+
+def test_each_role_may_do_what_the_one_before_it_may() -> None:
+    sets = [ROLES[role] for role in (Role.VIEWER, Role.EDITOR, Role.OPERATOR, Role.ADMIN)]
+    assert all(one < next_ for one, next_ in pairwise(sets))
+    assert ROLES[Role.ADMIN] == set(Scope)
+    assert {scope for scope in Scope if scope.endswith(":write")}.isdisjoint(ROLES[Role.VIEWER])

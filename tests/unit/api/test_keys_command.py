@@ -53,3 +53,17 @@ def test_unknown_scopes_and_keys_are_faults_of_the_caller(capsys: pytest.Capture
 def test_a_tenant_that_cannot_be_one_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["keys", "create", "--scopes", "all", "--tenant", "No Tenant"]) == 2
     assert "--tenant" in capsys.readouterr().err
+
+
+def test_the_first_key_is_an_admins_and_a_rotated_one_opens_for_a_while(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["keys", "create"]) == 0
+    first = capsys.readouterr()
+    assert "admin" in first.err
+    assert main(["keys", "rotate", first.out.partition(".")[0], "--overlap-hours", "1"]) == 0
+    second = capsys.readouterr().out.strip()
+    assert [asyncio.run(_status(home, key)) for key in (first.out.strip(), second)] == [200, 200]
+    assert main(["keys", "rotate", first.out.partition(".")[0], "--overlap-hours", "0"]) == 0
+    assert asyncio.run(_status(home, first.out.strip())) == 401
+    assert main(["keys", "rotate", first.out.partition(".")[0]]) == 2

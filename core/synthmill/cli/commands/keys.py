@@ -1,8 +1,9 @@
-"""`synthmill keys`: who may use the REST API, for which tenant, and for what."""
+"""`synthmill keys`: who may use the REST API, for which tenant, and for what; a tenant's first key is made here."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -16,20 +17,26 @@ if TYPE_CHECKING:
 
 @click.group("keys")
 def keys_command() -> None:
-    """Make, list and revoke keys of the REST API."""
+    """Make, list, rotate and revoke keys of the REST API."""
 
 
 @keys_command.command("create")
-@click.option("--scopes", multiple=True, required=True, metavar="SCOPES", help="e.g. jobs:read,jobs:write, or all")
+@click.option(
+    "--scopes",
+    multiple=True,
+    default=("admin",),
+    metavar="SCOPES",
+    help="e.g. jobs:read,jobs:write, a role (viewer, editor, operator, admin), or all; default: admin",
+)
 @options.tenant_option
 @click.option("--name", default="", help="to know it by in the list")
 @click.option("--days", type=click.FloatRange(min=0, min_open=True), help="until it expires; default: never")
 @options.json_option
 def create_command(scopes: tuple[str, ...], tenant: str | None, name: str, days: float | None, as_json: bool) -> None:
     """Make a key and print it, this once: only a hash of it is kept."""
-    from synthmill_api.auth.scopes import read_scopes
+    from synthmill_api.auth.scopes import read_grant
 
-    wanted = read_scopes(scopes)
+    wanted = read_grant(scopes)
 
     async def make() -> "tuple[str, KeyDocument]":
         async with _ring() as ring:
@@ -40,7 +47,7 @@ def create_command(scopes: tuple[str, ...], tenant: str | None, name: str, days:
         consoles.print_json({"key": text, **_told(document)})
         return
     click.echo(text)
-    consoles.err().print(f"for tenant {document.for_tenant}: {', '.join(document.scopes)}; it is not shown again")
+    consoles.err().print(f"for tenant {document.for_tenant}: {_rights(document)}; it is not shown again")
 
 
 @keys_command.command("list")
@@ -58,16 +65,32 @@ def list_command(tenant: str | None, as_json: bool) -> None:
         consoles.print_json({"keys": [_told(document) for document in documents]})
         return
     for document in documents:
-        state = "live" if document.live else "revoked" if document.revoked_at else "expired"
-        click.echo(f"{document.prefix}  {state:7}  {document.for_tenant}  {','.join(document.scopes)}  {document.name}")
+        used = "never used" if document.last_used_at is None else f"used {document.last_used_at:%Y-%m-%d %H:%M}"
+        columns = (document.prefix, f"{document.state:7}", document.for_tenant, _rights(document), used, document.name)
+        click.echo("  ".join(columns))
     if not documents:
-        consoles.err().print("no keys yet; `synthmill keys create --scopes all` makes one")
+        consoles.err().print("no keys yet; `synthmill keys create` makes one")
+
+
+@keys_command.command("rotate")
+@click.argument("prefix")
+@click.option("--overlap-hours", type=click.FloatRange(min=0), default=24.0, show_default=True)
+def rotate_command(prefix: str, overlap_hours: float) -> None:
+    """Print a new key with the rights of the one that begins with PREFIX, which opens for a while longer."""
+
+    async def rotate() -> "tuple[str, KeyDocument, KeyDocument]":
+        async with _ring() as ring:
+            return await ring.rotate(prefix.partition(".")[0], timedelta(hours=overlap_hours))
+
+    text, _, old = asyncio.run(rotate())
+    click.echo(text)
+    consoles.err().print(f"key {old.prefix} opens until {old.expires_at:%Y-%m-%d %H:%M} UTC")
 
 
 @keys_command.command("revoke")
 @click.argument("prefix")
 def revoke_command(prefix: str) -> None:
-    """Close the key that begins with PREFIX, from now on and for good."""
+    """Close the key that begins with PREFIX for good; running APIs heed it within five seconds."""
 
     async def close() -> None:
         async with _ring() as ring:
@@ -87,6 +110,10 @@ async def _ring() -> "AsyncIterator[KeyRing]":
     settings = load_settings()
     async with open_services(settings) as services:
         yield KeyRing(services.store, installation_secret(ApiConfig(), settings))
+
+
+def _rights(document: "KeyDocument") -> str:
+    return ",".join([*document.roles, *document.scopes])
 
 
 def _told(document: "KeyDocument") -> dict[str, object]:
