@@ -18,6 +18,7 @@ from tests.support.served_api import Served, served
 pytestmark = pytest.mark.integration
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
+HOOKS = str(CONFIG.with_name("schemathesis_hooks.py"))
 SEED = 20261123
 ROOMY = ApiConfig(secret="0123456789abcdef" * 2)
 
@@ -30,9 +31,10 @@ class Effort:
     sequences: int
 
     def config(self, expendable: str) -> str:
-        """The settings of schemathesis with these numbers; the key opens what revokes keys, of another tenant's."""
+        """The settings of schemathesis with these numbers; what revokes keys is tried by one of another tenant's."""
+        header = f'headers = {{ Authorization = "Bearer {expendable}" }}'
         return CONFIG.read_text() + (
-            f'\n[[operations]]\ninclude-path-regex = "^/v1/keys"\nheaders = {{ Authorization = "Bearer {expendable}" }}\n'
+            f'\n[[operations]]\ninclude-path-regex = "^/v1/keys"\n{header}\n'
             f"\n[phases.fuzzing.generation]\nmax-examples = {self.examples}\n"
             f"\n[phases.stateful.generation]\nmax-examples = {self.sequences}\n"
         )
@@ -46,23 +48,14 @@ async def checked(running: Served, folder: Path, effort: Effort) -> None:
     config = folder / "schemathesis.toml"
     config.write_text(effort.config(await running.api.key("expendable")))
     key = await running.api.key()
+    document, header = f"{running.url}/openapi.json", f"Authorization: Bearer {key}"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config)),
-        *(
-            "run",
-            f"{running.url}/openapi.json",
-            "-H",
-            f"Authorization: Bearer {key}",
-            "--seed",
-            str(SEED),
-            "--checks",
-            "all",
-            "--no-color",
-        ),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", document),
+        *("-H", header, "--seed", str(SEED), "--checks", "all", "--no-color"),
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "COLUMNS": "160"},
+        env={**os.environ, "COLUMNS": "160", "SCHEMATHESIS_HOOKS": HOOKS},
     )
     report, _ = await process.communicate()
     print(report.decode())

@@ -9,7 +9,7 @@ from synthmill_api.auth.keys import KeyDocument, KeyState
 from synthmill_api.auth.scopes import Grant, Role, Scope
 
 MOST_OVERLAP_HOURS = 30 * 24
-_Days = Annotated[float, Field(gt=0, le=3_650)]
+_Days = Annotated[float, Field(gt=0, le=3_650, strict=True)]
 
 
 class KeyRequest(BaseModel):
@@ -41,7 +41,9 @@ class RotationRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"overlap_hours": 24}]})
 
-    overlap_hours: float = Field(24, ge=0, le=MOST_OVERLAP_HOURS, description="so long the old key still opens")
+    overlap_hours: float = Field(
+        24, ge=0, le=MOST_OVERLAP_HOURS, strict=True, description="so long the old key still opens"
+    )
     days: _Days | None = Field(None, description="until the new one expires; none: as long as the old was to live")
 
 
