@@ -9,6 +9,6 @@
 - `kit/`          bodies, pages and streams, without a word of our domain
 - `metrics`       what is counted; `kit/observed` sees every request
 - `handlers`      turns what was raised into such an answer
-- `health/`, `sources/`, `uploads/`, `recipes/`, `jobs/`, `live/`, `results/`, `exports/`, `dead_letters/`   one folder a
-  domain: `endpoints` speak HTTP, `service` decides, `views` is what clients see and `documents` what is stored
+- `health/`, `sources/`, `uploads/`, `recipes/`, `jobs/`, `live/`, `results/`, `exports/`, `dead_letters/`, `keys/`,
+  `quotas/`   one folder a domain: `endpoints` speak HTTP, `service` decides, `views` is what clients see
 """
