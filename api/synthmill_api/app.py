@@ -32,6 +32,7 @@ from synthmill_api.live.service import Hub
 from synthmill_api.openapi import describe
 from synthmill_api.quotas.endpoints import router as quotas_router
 from synthmill_api.quotas.keeper import Keeper
+from synthmill_api.recipes.drafts import router as drafts
 from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
 from synthmill_api.sources.endpoints import router as sources
@@ -43,6 +44,7 @@ _DOMAINS: tuple[APIRouter, ...] = (
     sources,
     uploads,
     recipes,
+    drafts,
     datasets,
     jobs,
     live,

@@ -131,6 +131,7 @@ async def _made(sent: Awaitable[httpx.Response], field: str = "id") -> str:
 
 BODIES: dict[str, Callable[[Things], Mapping[str, Any]]] = {
     "create_webhook": lambda things: {"url": "https://192.0.43.8/hook", "job_id": things["job_id"]},
+    "draft_recipe": lambda things: {"source": things["source_id"]},
     "create_job": lambda things: {"stored_recipe": {"name": things["name"]}, "sources": [things["source_id"]]},
 }
 """Bodies that name other things by id, by operation; all others are the document's own examples."""

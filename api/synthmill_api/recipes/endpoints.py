@@ -1,14 +1,11 @@
 """`/v1/recipes`: check, store, list and read recipes."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
 import fastapi
 from fastapi import Path, Query, Response
-from pydantic import BaseModel, Field
 
 from synthmill.catalog.recipes import RecipeDocument
-from synthmill.recipes import CompiledRecipe
 from synthmill_api.auth.guard import Body, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
@@ -16,7 +13,7 @@ from synthmill_api.errors import Code
 from synthmill_api.kit.pages import Listing, PagingHere
 from synthmill_api.recipes import service
 from synthmill_api.recipes.service import Outcome, RecipeReference
-from synthmill_schemas.recipe import Recipe
+from synthmill_api.recipes.views import CheckedRecipe, RecipeDifference, RecipeVersion, StoredRecipe
 
 router = guarded_router("recipes")
 
@@ -31,69 +28,12 @@ EXAMPLE: dict[str, Any] = {
         {"name": "copy", "kind": "llm", "prompt": "Two {{ tone }} sentences about {{ title }}."},
     ],
 }
+_MOST = 1_000_000_000  # versions
+_COMPARED = (Code.NOT_FOUND, Code.RECIPE_INVALID)
 _TEXT = "A recipe, as `synthmill schema` describes it."
 
 RecipeBody = Annotated[dict[str, Any], fastapi.Body(description=_TEXT, openapi_examples={"copy": {"value": EXAMPLE}})]
 RecipeName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-
-
-class RecipeVersion(BaseModel):
-    """A stored version, without its content."""
-
-    name: str
-    version: int
-    recipe_hash: str = Field(description="equal for recipes that make the same dataset")
-    description: str | None
-    created_at: datetime
-
-    @classmethod
-    def of(cls, document: RecipeDocument) -> "RecipeVersion":
-        """What a list shows."""
-        return cls(**_common(document))
-
-
-class StoredRecipe(RecipeVersion):
-    """A stored version."""
-
-    recipe: Recipe
-
-    @classmethod
-    def of(cls, document: RecipeDocument) -> "StoredRecipe":
-        """All there is."""
-        return cls(**_common(document), recipe=document.recipe)
-
-
-class CheckedRecipe(BaseModel):
-    """What a recipe without faults comes to."""
-
-    name: str
-    recipe_hash: str
-    needs_input: bool = Field(description="whether a job needs sources or rows")
-    input_fields: list[str] = Field(description="fields that sources must have")
-    columns: list[str] = Field(description="of a record, in order")
-    record_schema: dict[str, Any] = Field(description="JSON Schema of a record")
-
-    @classmethod
-    def of(cls, compiled: CompiledRecipe) -> "CheckedRecipe":
-        """From the compiler's result."""
-        return cls(
-            name=compiled.recipe.name,
-            recipe_hash=compiled.recipe_hash,
-            needs_input=compiled.needs_input,
-            input_fields=sorted(set(compiled.source_fields.values())),
-            columns=list(compiled.output),
-            record_schema=compiled.record_schema,
-        )
-
-
-def _common(document: RecipeDocument) -> dict[str, Any]:
-    return {
-        "name": document.name,
-        "version": document.recipe_version,
-        "recipe_hash": document.recipe_hash,
-        "description": document.recipe.description,
-        "created_at": document.created_at,
-    }
 
 
 @router.post(
@@ -102,7 +42,7 @@ def _common(document: RecipeDocument) -> dict[str, Any]:
     **guarded(Scope.RECIPES_READ, Code.RECIPE_INVALID, body=Body.JSON),
 )
 async def validate_recipe(config: ConfigHere, recipe: RecipeBody) -> CheckedRecipe:
-    """Check a recipe; all its faults at once, each with its place and what to do."""
+    """Check a recipe without storing it; all its faults at once, each with its place; without faults its warnings."""
     return CheckedRecipe.of(await service.compiled(recipe, config))
 
 
@@ -154,7 +94,42 @@ async def get_recipe(services: ServicesHere, caller: CallerHere, name: RecipeNam
     **guarded(Scope.RECIPES_READ, Code.NOT_FOUND),
 )
 async def get_recipe_version(
-    services: ServicesHere, caller: CallerHere, name: RecipeName, version: Annotated[int, Path(ge=1, le=1_000_000_000)]
+    services: ServicesHere, caller: CallerHere, name: RecipeName, version: Annotated[int, Path(ge=1, le=_MOST)]
 ) -> StoredRecipe:
     """Read one version of a recipe."""
     return StoredRecipe.of(await service.get(services, caller.tenant, RecipeReference(name, version)))
+
+
+@router.get(
+    "/recipes/{name}/versions", operation_id="list_recipe_versions", **guarded(Scope.RECIPES_READ, Code.NOT_FOUND)
+)
+async def list_recipe_versions(
+    services: ServicesHere, caller: CallerHere, name: RecipeName, paging: PagingHere
+) -> Listing[RecipeVersion]:
+    """List the versions of one recipe, the newest first."""
+    page = await service.versions(services, caller.tenant, name, paging.limit, paging.cursor)
+    items = [RecipeVersion.of(RecipeDocument.model_validate(hit.document)) for hit in page.hits]
+    return Listing(items=items, total=page.total, cursor=page.cursor)
+
+
+@router.get("/recipes/{name}/diff", operation_id="compare_recipe_versions", **guarded(Scope.RECIPES_READ, *_COMPARED))
+async def compare_recipe_versions(
+    services: ServicesHere,
+    caller: CallerHere,
+    name: RecipeName,
+    before: Annotated[int | None, Query(alias="from", ge=1, le=_MOST, description="default: the one before")] = None,
+    after: Annotated[int | None, Query(alias="to", ge=1, le=_MOST, description="default: the last version")] = None,
+) -> RecipeDifference:
+    """Compare two versions: every place that changed, and what that means for records and their fields."""
+    return RecipeDifference.of(await service.compared(services, caller.tenant, name, before, after))
+
+
+@router.delete(
+    "/recipes/{name}",
+    operation_id="delete_recipe",
+    status_code=204,
+    **guarded(Scope.RECIPES_WRITE, Code.NOT_FOUND),
+)
+async def delete_recipe(services: ServicesHere, caller: CallerHere, name: RecipeName) -> None:
+    """Delete a recipe with all versions. Jobs have copies; a schedule that names it fails at its next run."""
+    await service.delete(services, caller.tenant, name)

@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
-from synthmill.catalog.recipes import RecipeDocument, find_recipe, recipe_id, recipes_of
+from synthmill.catalog.recipes import RecipeDocument, delete_recipe, find_recipe, last_number, recipe_id, recipes_of
 from synthmill.ports.records import Page, Query, Where, Write, WriteMode, WriteStatus
 from synthmill.recipes import CompiledRecipe, Overrides, compile_recipe
+from synthmill.recipes.difference import Difference, difference
 from synthmill.services import Services
 from synthmill_api.config import ApiConfig
 from synthmill_api.errors import Code, Refused
@@ -29,6 +30,15 @@ class RecipeReference:
     version: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two versions, and what changed from the one to the other."""
+
+    before: RecipeDocument
+    after: RecipeDocument
+    difference: Difference
+
+
 async def compiled(data: JsonObject, config: ApiConfig, overrides: Overrides | None = None) -> CompiledRecipe:
     """The recipe, checked; `RecipeInvalid` or `Refused` with all faults."""
     result = await asyncio.to_thread(compile_recipe, data, overrides or Overrides())
@@ -41,7 +51,7 @@ async def store(services: Services, tenant: str, recipe: CompiledRecipe) -> tupl
     last = await find_recipe(services.store, tenant, name)
     if last is not None and last.recipe == recipe.recipe:
         return last, Outcome.EXISTING
-    number = 1 if last is None else last.recipe_version + 1
+    number = await last_number(services.store, tenant, name) + 1
     while True:
         document = RecipeDocument(
             tenant=tenant,
@@ -74,3 +84,25 @@ async def page(services: Services, tenant: str, name: str | None, limit: int, cu
     where: Where = {} if name is None else {"name": name}
     await services.store.visible(recipes_of(tenant))
     return await services.store.search(recipes_of(tenant), Query(where, sort="-created_at", limit=limit, cursor=cursor))
+
+
+async def versions(services: Services, tenant: str, name: str, limit: int, cursor: str | None) -> Page:
+    """Versions of one recipe, the newest first; a 404 when there is none."""
+    found = await page(services, tenant, name, limit, cursor)
+    if not found.total:
+        raise Refused(Code.NOT_FOUND, f"there is no recipe {name}")
+    return found
+
+
+async def compared(services: Services, tenant: str, name: str, before: int | None, after: int | None) -> Compared:
+    """Two versions; by default the last one and the one before it."""
+    new = await get(services, tenant, RecipeReference(name, after))
+    number = max(1, new.recipe_version - 1) if before is None else before
+    old = await get(services, tenant, RecipeReference(name, number))
+    return Compared(old, new, await asyncio.to_thread(difference, old.recipe, new.recipe))
+
+
+async def delete(services: Services, tenant: str, name: str) -> None:
+    """All versions, or a 404."""
+    if not await delete_recipe(services.store, tenant, name):
+        raise Refused(Code.NOT_FOUND, f"there is no recipe {name}")

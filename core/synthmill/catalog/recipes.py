@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from synthmill.ports.records import Collection, Place, Query, RecordStore
+from synthmill.ports.records import Collection, Place, Query, RecordStore, Write
 from synthmill_schemas.base import DEFAULT_TENANT, Contract, Name, Sha256, now
 from synthmill_schemas.recipe import Recipe
 
@@ -41,3 +41,32 @@ async def find_recipe(store: RecordStore, tenant: str, name: str, version: int |
     await store.visible(place)
     found = await store.search(place, Query({"name": name}, sort="-recipe_version", limit=1))
     return RecipeDocument.model_validate(found.hits[0].document) if found.hits else None
+
+
+async def last_number(store: RecordStore, tenant: str, name: str) -> int:
+    """The highest number that a version ever had, deleted ones included: it never means another content."""
+    last = await find_recipe(store, tenant, name)
+    if last is not None:
+        return last.recipe_version
+    note = await store.get(_notes_of(tenant), _note_id(name))
+    return 0 if note is None else int(note.document["last"])
+
+
+async def delete_recipe(store: RecordStore, tenant: str, name: str) -> int:
+    """Deletes all versions; answers how many there were. Jobs have copies of their own."""
+    place = recipes_of(tenant)
+    await store.visible(place)
+    versions = {hit.id: int(hit.document["recipe_version"]) async for hit in store.scan(place, {"name": name})}
+    if versions:
+        note = {"version": 1, "tenant": tenant, "kind": "deleted_recipe", "name": name, "last": max(versions.values())}
+        await store.bulk([Write(_notes_of(tenant), _note_id(name), note)])
+        await store.delete(place, list(versions))
+    return len(versions)
+
+
+def _notes_of(tenant: str) -> Place:
+    return Place(tenant, Collection.REPORTS)
+
+
+def _note_id(name: str) -> str:
+    return f"deleted-recipe-{name}"

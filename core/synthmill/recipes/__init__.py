@@ -9,6 +9,8 @@
 - `templates` the template engine; `words`, `values`, `guarded` what it rests on
 - `schemas`   JSON Schemas of llm columns; `record_schema` that of the record
 - `compiled`  the result
+- `cautions`  what is no fault and may still be regretted
+- `difference` what changed between two recipes
 """
 
 from synthmill.recipes.compile import Overrides, compile_recipe, load_recipe, recompile

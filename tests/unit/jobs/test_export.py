@@ -15,8 +15,8 @@ from synthmill.errors import InputUnusable
 from synthmill.jobs.check import check
 from synthmill.jobs.documents import change_job
 from synthmill.jobs.export import export
-from synthmill.jobs.export.encoders import formula_safe
 from synthmill.jobs.export.columnar import arrow_type
+from synthmill.jobs.export.encoders import formula_safe
 from synthmill.jobs.order import JobOrder
 from synthmill.jobs.submit import submit
 from synthmill_schemas.job import JobState

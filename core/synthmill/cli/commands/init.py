@@ -36,20 +36,17 @@ def init_command(file: Path, out: Path, force: bool) -> None:
 
 def _recipe(file: Path, shown: str) -> str:
     from synthmill.cli.sample import first_rows, opened
-    from synthmill.drafting.document import document_recipe
     from synthmill.drafting.profile import profile
-    from synthmill.drafting.table import OUR_COLUMNS, table_recipe
-    from synthmill.inputs.detect import SourceKind
+    from synthmill.drafting.starter import starter_recipe
+    from synthmill.drafting.table import OUR_COLUMNS
     from synthmill_schemas.recipe import Chunking
 
     with opened(file, Chunking()) as extraction:
         rows = first_rows(extraction, _SAMPLE_ROWS)
         if not rows:
             raise InputUnusable("none of its first rows can be used")
-        if extraction.kind in (SourceKind.TEXT, SourceKind.MARKDOWN):
-            return document_recipe(file, shown)
         fields = profile(rows, extraction.columns, OUR_COLUMNS)
-        return table_recipe(file, shown, fields, len(rows))
+        return starter_recipe(file, shown, extraction.kind, fields, len(rows))
 
 
 def _write(out: Path, text: str, *, force: bool) -> None:
