@@ -12,6 +12,7 @@ from synthmill_api.auth.scopes import Scope
 from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
 from synthmill_api.errors import Code
 from synthmill_api.jobs import service
+from synthmill_api.jobs.changes import ExtendRequest, Retry, RetryRequest
 from synthmill_api.jobs.service import Creation
 from synthmill_api.jobs.views import Job, JobProgress, JobRequest
 from synthmill_api.kit.pages import Listing, PagingHere
@@ -112,3 +113,59 @@ async def resume_job(services: ServicesHere, caller: CallerHere, after: Backgrou
     """Go on with a job that stopped; only slots without an accepted record are worked on."""
     after.add_task(tell_soon, services, caller.tenant, job_id)
     return Job.of(await service.resume(services, caller.tenant, job_id), services.settings.prefect)
+
+
+@router.post(
+    "/jobs/{job_id}/extend",
+    operation_id="extend_job",
+    status_code=202,
+    **guarded(
+        Scope.JOBS_WRITE,
+        Code.NOT_FOUND,
+        Code.JOB_STATE,
+        Code.INPUT_UNUSABLE,
+        Code.RECIPE_INVALID,
+        Code.BROKER_UNAVAILABLE,
+        body=Body.JSON,
+    ),
+)
+async def extend_job(
+    services: ServicesHere, caller: CallerHere, after: BackgroundTasks, job_id: JobIdHere, request: ExtendRequest
+) -> Job:
+    """Give a job more records: those it has stay as they are, and only the new ones are made.
+
+    It may run, rest or have completed. What of it was released stays; the new records are in the next version.
+    """
+    document = await service.extend(services, caller.tenant, job_id, request.records)
+    after.add_task(tell_soon, services, caller.tenant, job_id)
+    return Job.of(document, services.settings.prefect)
+
+
+@router.post(
+    "/jobs/{job_id}/retry",
+    operation_id="retry_job",
+    status_code=202,
+    **guarded(
+        Scope.JOBS_WRITE,
+        Code.NOT_FOUND,
+        Code.JOB_STATE,
+        Code.RECIPE_INVALID,
+        Code.BROKER_UNAVAILABLE,
+        body=Body.JSON,
+    ),
+)
+async def retry_job(
+    services: ServicesHere,
+    config: ConfigHere,
+    caller: CallerHere,
+    after: BackgroundTasks,
+    job_id: JobIdHere,
+    request: RetryRequest,
+) -> Retry:
+    """Try slots again that were given up, chosen by class, as before or by another model or other prompts.
+
+    Accepted records stay as they are, and so does what a record is: its columns and their schemas.
+    """
+    replayed, document = await service.retry(services, config, caller.tenant, job_id, request)
+    after.add_task(tell_soon, services, caller.tenant, job_id)
+    return Retry.of(replayed, document, services.settings.prefect)

@@ -1,32 +1,38 @@
 """Makes jobs by core's `submit`, and reads and moves them by core's own functions."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from synthmill import tracing
-from synthmill.errors import Retriable, SynthmillError, UserError
+from synthmill.errors import InputUnusable, Retriable, SynthmillError, UserError
 from synthmill.jobs import cancel as core_cancel
+from synthmill.jobs import extend as core_extend
 from synthmill.jobs import pause as core_pause
 from synthmill.jobs import rounds
 from synthmill.jobs.at_once import submit_at_once
 from synthmill.jobs.documents import find_job, jobs_of
 from synthmill.jobs.order import JobOrder, new_job_id
+from synthmill.jobs.replay import Replayed, replay_rejects
+from synthmill.jobs.revise import revised
 from synthmill.jobs.status import Status, job_status
 from synthmill.jobs.submit import submit
 from synthmill.planning.seeds import SeedSpace, resolve_records
 from synthmill.ports.broker import Queue
 from synthmill.ports.records import Page, Query
-from synthmill.recipes import CompiledRecipe, Overrides
+from synthmill.recipes import CompiledRecipe, Overrides, RecipeInvalid
 from synthmill.services import Services
 from synthmill_api.auth.scopes import Caller
 from synthmill_api.config import ApiConfig
 from synthmill_api.errors import Code, Refused
+from synthmill_api.jobs.changes import RetryRequest
 from synthmill_api.jobs.inputs import rows_file, source_files
 from synthmill_api.jobs.labels import noted, request_hash_of
 from synthmill_api.jobs.views import JobRequest
 from synthmill_api.recipes import service as recipe_service
+from synthmill_api.recipes.policy import admitted
 from synthmill_api.recipes.service import RecipeReference
 from synthmill_schemas.ids import canonical_json, job_id_from_key
 from synthmill_schemas.job import JobDocument
@@ -165,11 +171,30 @@ async def resume(services: Services, tenant: str, job_id: str) -> JobDocument:
         return await rounds.resume(services, job, await job_status(services.store, tenant, job_id), by="api")
 
 
+async def extend(services: Services, tenant: str, job_id: str, records: int) -> JobDocument:
+    """The job with so many records; a 409 when its state forbids it, a 422 when its seeds do not reach."""
+    async with _moving(services, tenant, job_id):
+        return await core_extend.extend(services, tenant, job_id, records, by="api")
+
+
+async def retry(
+    services: Services, config: ApiConfig, tenant: str, job_id: str, request: RetryRequest
+) -> tuple[Replayed, JobDocument]:
+    """What came of it, and the job; a 422 with all faults of the change before anything is changed."""
+    async with _moving(services, tenant, job_id) as job:
+        if not request.change.nothing:
+            admitted(await asyncio.to_thread(revised, job, request.change), config)
+        replayed = await replay_rejects(services, tenant, job_id, request.classes, by="api", change=request.change)
+    return replayed, await get(services, tenant, job_id)
+
+
 @asynccontextmanager
 async def _moving(services: Services, tenant: str, job_id: str) -> AsyncIterator[JobDocument]:
     """The job, for a step that its state may forbid: a 404 when it is not the tenant's, a 409 when it is forbidden."""
     job = await get(services, tenant, job_id)
     try:
         yield job
+    except (RecipeInvalid, InputUnusable):
+        raise  # told by their own codes
     except UserError as error:
         raise Refused(Code.JOB_STATE, str(error)) from error

@@ -11,6 +11,7 @@ from synthmill.settings import PrefectSettings
 from synthmill_api.jobs.labels import labels_of
 from synthmill_schemas.base import Name
 from synthmill_schemas.job import JobDocument, JobState
+from synthmill_schemas.recipe import Model
 
 MOST_ROWS = 1_000
 MOST_SOURCES = 100
@@ -69,6 +70,16 @@ class JobSource(BaseModel):
     bad_rows: int | None = Field(description="rows left out, each a reject of class input")
 
 
+class RevisionView(BaseModel):
+    """Another model or other prompts, from a round on."""
+
+    from_round: int
+    recipe_hash: str = Field(description="records of these rounds carry it in their provenance")
+    model: Model | None = Field(description="none: the recipe's")
+    prompts: dict[str, str]
+    at: datetime
+
+
 class Job(BaseModel):
     """A job's document."""
 
@@ -78,7 +89,9 @@ class Job(BaseModel):
     reason: str | None = Field(description="why it is blocked, failed or cancelled, and what to do")
     round: int
     records: int | None = Field(description="N; none: not known before the input is read")
+    extended_from: list[int] = Field(description="what N was before each extension")
     recipe_hash: str
+    revisions: list[RevisionView] = Field(description="another model or other prompts than the recipe's, by round")
     sources: list[JobSource]
     labels: dict[str, str]
     flow_run_id: str | None = Field(description="its run in Prefect; none: there is none yet")
@@ -138,7 +151,9 @@ def _common(document: JobDocument, prefect: PrefectSettings) -> dict[str, Any]:
         "reason": document.reason,
         "round": document.round,
         "records": document.records,
+        "extended_from": document.earlier_records,
         "recipe_hash": document.recipe_hash,
+        "revisions": [RevisionView.model_validate(each.model_dump(exclude={"by"})) for each in document.revisions],
         "sources": [
             JobSource(name=s.key, size=s.size, sha256=s.sha256, seeds=s.seeds, bad_rows=s.bad_rows)
             for s in document.sources

@@ -31,6 +31,8 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "gate": Entry("gate", "what the release gate found in a job's records"),
         "export": Entry("export", "one file of a job's records, in any format"),
         "resume": Entry("resume", "go on with a job that stopped; nothing is paid twice"),
+        "extend": Entry("extend", "more records for a job; those it has stay as they are"),
+        "retry": Entry("retry", "try again what was given up, by another model or prompt if wanted"),
         "pause": Entry("pause", "let a job rest; resume goes on with it"),
         "cancel": Entry("cancel", "stop a job for good; what it has stays"),
         "dead-letters": Entry("dead_letters", "what nobody could work on: list, show, replay, drop"),

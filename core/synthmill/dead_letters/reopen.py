@@ -10,20 +10,20 @@ from typing import Literal
 
 from synthmill.errors import UserError
 from synthmill.jobs.documents import Changes, change_job, get_job
-from synthmill.jobs.rounds import attempts_allowed
+from synthmill.jobs.revise import NO_CHANGE, Change, revised, revision
+from synthmill.jobs.rounds import REPLAY_ROUNDS, attempts_allowed
 from synthmill.jobs.status import job_status
 from synthmill.jobs.submit import publish
 from synthmill.ports.records import Collection, Place, Stored, Write, WriteMode
 from synthmill.services import Services
 from synthmill_schemas.base import now
 from synthmill_schemas.ids import record_id
-from synthmill_schemas.job import JobDocument, JobState
+from synthmill_schemas.job import JobDocument, JobState, Revision
 from synthmill_schemas.slot import RejectClass, SlotDocument, SlotState
 
 By = Literal["cli", "api", "flow"]
 
 _STOPPED = frozenset({JobState.CANCELLED, JobState.PAUSED})
-_ROUNDS_APART = 2  # the round of the marks, and the one in which the slots are tried
 
 
 async def open_documents(services: Services, job: JobDocument, slots: Sequence[int]) -> list[Stored | None]:
@@ -33,18 +33,22 @@ async def open_documents(services: Services, job: JobDocument, slots: Sequence[i
     return [stored for stored in found if stored is None or stored.document["state"] != SlotState.ACCEPTED]
 
 
-async def reopen(services: Services, tenant: str, job_id: str, slots: Sequence[int], *, by: By) -> JobDocument:
+async def reopen(
+    services: Services, tenant: str, job_id: str, slots: Sequence[int], *, by: By, change: Change = NO_CHANGE
+) -> JobDocument:
     """The job, in a round in which these slots are tried again; `UserError` when it was stopped or has no tries left.
 
-    Slots of other requests that are still open go along, since theirs are of the round before.
+    Slots of other requests that are still open go along, since theirs are of the round before. `change`: what is
+    different from that round on; `RecipeInvalid` with all faults when it cannot be.
     """
     while True:
         job = (await get_job(services.store, tenant, job_id)).document
         require_going(job)
+        revisions = _revisions(job, change, by)
         closed = [stored for stored in await open_documents(services, job, slots) if stored is not None]
         attempts = await _attempts(services, job, len(closed))
         await _mark(services, job, closed)
-        raised = await _raise(services, job, attempts)
+        raised = await _raise(services, job, attempts, revisions)
         if raised:
             return await publish(services, tenant, job_id, by=by)
 
@@ -86,9 +90,15 @@ def _marked(job: JobDocument, slot: SlotDocument) -> SlotDocument:
     return slot.model_copy(update=told)
 
 
-async def _raise(services: Services, job: JobDocument, attempts: int) -> bool:
+def _revisions(job: JobDocument, change: Change, by: By) -> list[Revision]:
+    if change.nothing:
+        return job.revisions
+    return [*job.revisions, revision(job, change, revised(job, change), from_round=job.round + REPLAY_ROUNDS, by=by)]
+
+
+async def _raise(services: Services, job: JobDocument, attempts: int, revisions: list[Revision]) -> bool:
     """Whether the job went from the round that we saw to the one that we want."""
-    wanted = job.round + _ROUNDS_APART
+    wanted = job.round + REPLAY_ROUNDS
 
     def decide(current: JobDocument) -> Changes | None:
         if current.round != job.round or current.state is not job.state:
@@ -96,6 +106,7 @@ async def _raise(services: Services, job: JobDocument, attempts: int) -> bool:
         return {
             "round": wanted,
             "round_scope": "replayed",
+            "revisions": revisions,
             "max_attempts": attempts,
             "state": JobState.PUBLISHING,
             "checkpoint": None,

@@ -9,6 +9,7 @@
 - `plan_job`   from a job's document to its planned round: lease, seeds, requests, clean-up
 - `plan`       publish a round's generation requests in confirmed chunks (laws 3 and 4)
 - `rounds`     raise the round: resume, retry and top-up (law 4)
+- `extend`     more slots for a job that has planned its own
 - `cancel`     stop a job for good
 - `pause`      let a job rest
 - `status`     the accounting identity, counted from facts (law 1)
@@ -21,7 +22,7 @@
 - `release/`   make a finished job's records a version of its dataset
 - `refresh`    records of new and changed seeds only
 - `rereading`  whether a recurring run would read what the last one read
-- `replay`     another round for slots that were given up
+- `replay`     another round for slots that were given up; `revise` by another model or other prompts
 - `quote`      what a whole dataset would take, by a few of its slots
 - `seed_index` a set of seed ids, on disk when it is large
 - `cleanup`    delete a job's temporary files (law 5)

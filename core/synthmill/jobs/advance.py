@@ -1,6 +1,6 @@
 """Decides what a job whose round has ended comes to: done, another round, or failed with the reason."""
 
-from synthmill.jobs.documents import Changes, change_job, get_job
+from synthmill.jobs.documents import Changes, change_job, get_job, turn_of
 from synthmill.jobs.events import Service, say
 from synthmill.jobs.rounds import attempts_allowed, top_up
 from synthmill.jobs.status import Status
@@ -16,7 +16,7 @@ async def advance(services: Services, tenant: str, status: Status, *, by: Servic
     if status.state is not JobState.PLANNED or status.open_in_round > 0:
         return
     job = (await get_job(services.store, tenant, status.job_id)).document
-    if job.round != status.round or job.state is not status.state:
+    if (job.round, job.state, job.records) != (status.round, status.state, status.requested):
         return
     if status.mendable and _another_round(job, status):
         await top_up(services, job, status, by=by)
@@ -28,7 +28,12 @@ async def advance(services: Services, tenant: str, status: Status, *, by: Servic
 def _another_round(job: JobDocument, status: Status) -> bool:
     target = job.recipe.target
     affordable = attempts_allowed(target, candidates=status.candidates, open_slots=status.mendable)
-    return job.round < target.max_rounds and affordable > 0
+    return _rounds(job) < target.max_rounds and affordable > 0
+
+
+def _rounds(job: JobDocument) -> int:
+    """How many the job has had; one that was extended after its end began anew."""
+    return job.round - job.rounds_from + 1
 
 
 def _verdict(job: JobDocument, status: Status) -> tuple[JobState, str | None]:
@@ -43,14 +48,14 @@ def _cap(job: JobDocument, status: Status) -> str:
     target = job.recipe.target
     if not status.mendable:
         return "the model refused them or the store did, another try would not help"
-    if job.round >= target.max_rounds:
+    if _rounds(job) >= target.max_rounds:
         return f"max_rounds {target.max_rounds} reached; `synthmill resume` tries another round"
     return f"max_candidates {target.max_candidates} reached; raise it"
 
 
 async def _close(services: Services, job: JobDocument, state: JobState, reason: str | None, *, by: Service) -> None:
     def decide(current: JobDocument) -> Changes | None:
-        unchanged = current.round == job.round and current.state is job.state
+        unchanged = (current.round, current.state, current.records) == (job.round, job.state, job.records)
         return {"state": state, "reason": reason} if unchanged else None
 
     await change_job(services.store, job.tenant, job.job_id, decide)
@@ -63,7 +68,7 @@ async def _close(services: Services, job: JobDocument, state: JobState, reason: 
         tenant=job.tenant,
         job_id=job.job_id,
         level=Level.INFO if state is JobState.COMPLETED else Level.WARNING,
-        event_id=f"{job.job_id}-{job.round}-{state}",
+        event_id=f"{job.job_id}-{turn_of(job)}-{state}",
     )
 
 

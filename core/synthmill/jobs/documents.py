@@ -20,6 +20,12 @@ def trace_of(job: JobDocument) -> Trace:
     return tracing.parse(job.traceparent) or tracing.of_job(job.tenant, job.job_id)
 
 
+def turn_of(job: JobDocument) -> str:
+    """Tells apart what happens once a round, or once more when a job was extended in it."""
+    extended = f".{len(job.earlier_records)}" if job.earlier_records else ""
+    return f"{job.round}{extended}"
+
+
 def jobs_of(tenant: str) -> Place:
     """Where a tenant's job documents are."""
     return Place(tenant, Collection.JOBS)

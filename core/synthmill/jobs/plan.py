@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from synthmill import tracing
-from synthmill.jobs.documents import Changes, change_job, trace_of
+from synthmill.jobs.documents import Changes, change_job, trace_of, turn_of
 from synthmill.jobs.events import Service, say
 from synthmill.jobs.refresh import compiled_for, seed_sets
 from synthmill.jobs.rounds import attempts_allowed
@@ -50,8 +50,12 @@ async def plan_round(services: Services, job: JobDocument, unit: Unit | None = N
     `UnitOver` when the unit's time is up before all is published.
     """
     round_ = await _begin(services, job)
-    await _publish_all(round_, unit or Unit())
-    await _advance(round_, {"state": JobState.PLANNED, "reason": None})
+    while True:
+        await _publish_all(round_, unit or Unit())
+        after = await _ended(round_)
+        if after.state is JobState.PLANNED:
+            break
+        round_ = await _begin(services, after)  # it was extended meanwhile: go on behind our last slot
     await say(
         services.store,
         by,
@@ -59,7 +63,7 @@ async def plan_round(services: Services, job: JobDocument, unit: Unit | None = N
         f"job {job.job_id} round {job.round} planned: {round_.job.records} records",
         tenant=job.tenant,
         job_id=job.job_id,
-        event_id=f"{job.job_id}-{job.round}-planned",
+        event_id=f"{job.job_id}-{turn_of(round_.job)}-planned",
     )
 
 
@@ -68,14 +72,12 @@ async def _begin(services: Services, job: JobDocument) -> _Round:
     space = SeedSpace(seed_sets(job), compiled.recipe.seeds, compiled.recipe.seed)
     records = job.records or resolve_records(compiled, space)
     await services.store.ensure_dataset(job.tenant, job.dataset, compiled.record_schema, job_id=job.job_id)
-    planner = Planner(compiled, job.tenant, job.job_id, records, space)
-    settled: dict[str, object] = {"records": records}
-    if job.round == 1:
-        settled["max_attempts"] = attempts_allowed(compiled.recipe.target, candidates=0, open_slots=records)
+    if job.records is None:
+        attempts = attempts_allowed(compiled.recipe.target, candidates=0, open_slots=records)
+        job = await _advance(services, job, {"records": records, "max_attempts": attempts})
+    planner = Planner(compiled, job.tenant, job.job_id, records, space, job.earlier_records)
     trace = trace_of(job).child(job_message_id(job.job_id, job.round))
-    round_ = _Round(services, job.model_copy(update=settled), compiled, planner, trace)
-    await _advance(round_, settled)
-    return round_
+    return _Round(services, job, compiled, planner, trace)
 
 
 async def _publish_all(round_: _Round, unit: Unit) -> None:
@@ -135,7 +137,21 @@ async def _publish(round_: _Round, slots: Sequence[int]) -> None:
 
 
 async def _note(round_: _Round, next_slot: int) -> None:
-    await _advance(round_, {"checkpoint": PlanCheckpoint(round=round_.job.round, next_slot=next_slot)})
+    checkpoint = PlanCheckpoint(round=round_.job.round, next_slot=next_slot)
+    await _advance(round_.services, round_.job, {"checkpoint": checkpoint})
+
+
+async def _ended(round_: _Round) -> JobDocument:
+    """The job, planned; or, with a greater N than we planned for, as it was."""
+    services, job = round_.services, round_.job
+
+    def decide(current: JobDocument) -> Changes:
+        _require_wanted(current, job)
+        if current.records == job.records:
+            return {"state": JobState.PLANNED, "reason": None}
+        return {"checkpoint": PlanCheckpoint(round=job.round, next_slot=job.records or 0)}
+
+    return (await change_job(services.store, job.tenant, job.job_id, decide)).document
 
 
 def _message(round_: _Round, request: GenerationRequest) -> Message:
@@ -180,10 +196,14 @@ async def _bulk_slots(store: RecordStore, place: Place, documents: Sequence[Slot
         )
 
 
-async def _advance(round_: _Round, changes: Changes) -> None:
+async def _advance(services: Services, job: JobDocument, changes: Changes) -> JobDocument:
     def decide(current: JobDocument) -> Changes:
-        if current.round != round_.job.round or current.state not in RUNNING_STATES:
-            raise RoundOver(f"job {current.job_id} is {current.state} in round {current.round}")
+        _require_wanted(current, job)
         return changes
 
-    await change_job(round_.services.store, round_.job.tenant, round_.job.job_id, decide)
+    return (await change_job(services.store, job.tenant, job.job_id, decide)).document
+
+
+def _require_wanted(current: JobDocument, job: JobDocument) -> None:
+    if current.round != job.round or current.state not in RUNNING_STATES:
+        raise RoundOver(f"job {current.job_id} is {current.state} in round {current.round}")

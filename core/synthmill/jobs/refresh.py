@@ -17,6 +17,7 @@ from synthmill.jobs.events import say
 from synthmill.jobs.release.documents import find_dataset
 from synthmill.jobs.release.marking import batches
 from synthmill.jobs.release.versions import shown_in
+from synthmill.jobs.revise import recipe_of
 from synthmill.jobs.seed_index import SeedIndex
 from synthmill.planning.samplers import SampleFailed
 from synthmill.planning.tuples import source_value
@@ -52,8 +53,8 @@ def seed_sets(job: JobDocument) -> list[tuple[str, int]]:
 
 
 def compiled_for(job: JobDocument) -> CompiledRecipe:
-    """The job's recipe, with the seed that this job draws from: a refresh must not draw again what is there."""
-    compiled = recompile(job.recipe)
+    """The recipe of the job's round, with the seed that it draws from: a refresh must not draw again what is there."""
+    compiled = recompile(recipe_of(job))
     if job.refresh is None or not job.refresh.base:
         return compiled
     digest = hashlib.sha256(f"{job.recipe.seed}\nrefresh\n{job.refresh.base}".encode()).digest()

@@ -7,7 +7,9 @@ from enum import StrEnum
 from synthmill.dead_letters.reopen import By, reopen
 from synthmill.errors import UserError
 from synthmill.jobs.documents import get_job
+from synthmill.jobs.revise import NO_CHANGE, Change, is_in_force, revised
 from synthmill.ports.records import Collection, Place, RecordStore, Where
+from synthmill.runs.wishes import Wish, wanted
 from synthmill.services import Services
 from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState
 from synthmill_schemas.slot import RejectClass, SlotState
@@ -31,15 +33,24 @@ class Replayed:
 
 
 async def replay_rejects(
-    services: Services, tenant: str, job_id: str, classes: Sequence[RejectClass] = (), *, by: By
+    services: Services,
+    tenant: str,
+    job_id: str,
+    classes: Sequence[RejectClass] = (),
+    *,
+    by: By,
+    change: Change = NO_CHANGE,
 ) -> Replayed:
     """Opens exhausted and parked slots whose last reject is of one of these classes, or of any; others stay closed.
 
-    Raises `UserError` for a job that runs, was stopped by a person, or has no tries left.
+    `change`: another model or other prompts from that round on. Raises, before anything is changed, `RecipeInvalid`
+    with all its faults, and `UserError` for a job that runs, was stopped by a person, or has no tries left.
     """
     job = (await get_job(services.store, tenant, job_id)).document
+    if not change.nothing:
+        revised(job, change)
     if job.state in RUNNING_STATES:
-        if job.round_scope == "replayed":
+        if job.round_scope == "replayed" and is_in_force(job, change):
             return Replayed(ReplayOutcome.ALREADY, 0, job.round)
         raise UserError(f"job {job_id} is {job.state} in round {job.round}: wait until it rests, then replay")
     if job.state is JobState.CREATED:
@@ -47,7 +58,9 @@ async def replay_rejects(
     slots = await given_up(services.store, job, classes)
     if not slots:
         return Replayed(ReplayOutcome.NOTHING, 0, job.round)
-    after = await reopen(services, tenant, job_id, slots, by=by)
+    after = await reopen(services, tenant, job_id, slots, by=by, change=change)
+    if by != "flow":  # a run that ended with the rejects goes on
+        await services.store.bulk(wanted(services.settings, Wish.CONTINUE, tenant, job_id))
     return Replayed(ReplayOutcome.REPLAYED, len(slots), after.round)
 
 

@@ -14,6 +14,9 @@ from synthmill_schemas.recipe import Target
 
 Scope = Literal["all", "mendable"]
 
+REPLAY_ROUNDS = 2
+"""From a round to one that tries only slots marked in the round between, in which nobody ever works."""
+
 
 def attempts_allowed(target: Target, *, candidates: int, open_slots: int) -> int:
     """Tries per slot for a round, so that `max_candidates` cannot be passed; 0: no round can be afforded."""
@@ -60,7 +63,7 @@ async def _raise_round(
     services: Services, job: JobDocument, scope: Scope, attempts: int, *, by: Service
 ) -> JobDocument:
     def decide(current: JobDocument) -> Changes | None:
-        if current.round != job.round or current.state is not job.state:
+        if (current.round, current.state, current.records) != (job.round, job.state, job.records):
             return None  # somebody else decided meanwhile; theirs holds
         return {
             "round": current.round + 1,

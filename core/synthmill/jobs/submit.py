@@ -5,7 +5,7 @@ API, flow and command line call this; whoever finds a step done goes on with the
 
 from synthmill import tracing
 from synthmill.errors import ObjectMissing, UserError, VersionConflict
-from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job, trace_of
+from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job, trace_of, turn_of
 from synthmill.jobs.events import Service, say
 from synthmill.jobs.files import input_prefix
 from synthmill.jobs.order import InputFile, JobOrder
@@ -72,6 +72,8 @@ async def publish(services: Services, tenant: str, job_id: str, *, by: Service =
 async def send(services: Services, job: JobDocument) -> None:
     """Sends the job message of the job's round; the worker drops what it finds done."""
     message_id = job_message_id(job.job_id, job.round)
+    if job.earlier_records:  # the message before may still be in hand, and would stand for this one
+        message_id += f".{len(job.earlier_records)}"
     trace = str(trace_of(job).child(message_id))
     body = JobMessage(tenant=job.tenant, job_id=job.job_id, round=job.round, traceparent=trace).model_dump_json()
     await services.broker.publish(Queue.JOBS, [Message(message_id, body.encode(), {tracing.HEADER: trace})])
@@ -87,7 +89,7 @@ async def _mark_published(services: Services, job: VersionedJob, by: Service) ->
         f"job {document.job_id} round {document.round} published",
         tenant=document.tenant,
         job_id=document.job_id,
-        event_id=f"{document.job_id}-{document.round}-published",
+        event_id=f"{document.job_id}-{turn_of(document)}-published",
     )
 
 

@@ -30,14 +30,25 @@ class Planned:
 
 
 class Planner:
-    """Plans one job; `space` holds its seeds, empty for a recipe without input."""
+    """Plans one job; `space` holds its seeds, empty for a recipe without input.
 
-    def __init__(self, compiled: CompiledRecipe, tenant: str, job_id: str, records: int, space: SeedSpace) -> None:
+    `earlier`: what N was before each time that the job was extended.
+    """
+
+    def __init__(
+        self,
+        compiled: CompiledRecipe,
+        tenant: str,
+        job_id: str,
+        records: int,
+        space: SeedSpace,
+        earlier: Sequence[int] = (),
+    ) -> None:
         self._compiled = compiled
         self._tenant = tenant
         self._job_id = job_id
         self._space = space
-        self._tuples = TupleMaker(compiled, records)
+        self._tuples = TupleMaker(compiled, records, earlier)
 
     def chunks(self, open_slots: Iterable[int], batch: int | None = None) -> Iterator[tuple[int, ...]]:
         """The slots of one request after another: `batch` (default: the recipe's) in the order given."""

@@ -5,7 +5,7 @@ the column stands, so that adding a column changes no other.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import singledispatch
 from itertools import accumulate
@@ -53,11 +53,14 @@ def value_key(value: JsonValue) -> str:
     return str(value)
 
 
-def sample(column: SamplerColumn, recipe_seed: int, records: int) -> Sample:
-    """The column's drawing function. `records` is N, which an exact quota divides."""
+def sample(column: SamplerColumn, recipe_seed: int, records: int, earlier: Sequence[int] = ()) -> Sample:
+    """The column's drawing function. `records` is N, `earlier` what N was before each extension.
+
+    An exact quota divides each part of the slots by itself, so that those there were keep their values.
+    """
     sampler = column.sampler
     if isinstance(sampler, CategorySampler) and sampler.quota == "exact":
-        return _quota(sampler, Permutation(records, f"{recipe_seed}\n{column.name}\nquota"), records)
+        return _quotas(sampler, f"{recipe_seed}\n{column.name}\nquota", [*earlier, records])
     return _of(sampler, draws(recipe_seed, column.name))
 
 
@@ -66,10 +69,23 @@ def _of(sampler: object, draw: Draw) -> Sample:
     raise TypeError(f"no such sampler: {type(sampler).__name__}")
 
 
-def _quota(sampler: CategorySampler, permutation: Permutation, records: int) -> Sample:
+def _quotas(sampler: CategorySampler, key: str, ends: Sequence[int]) -> Sample:
+    starts = [0, *ends[:-1]]
+    keys = [key, *(f"{key}\n{start}" for start in starts[1:])]
+    sizes = [end - start for start, end in zip(starts, ends, strict=True)]
+    parts = [_quota(sampler, Permutation(size, own), size) for size, own in zip(sizes, keys, strict=True)]
+
+    def value(slot: int, _: Attributes) -> JsonValue:
+        part = bisect_right(ends, slot)
+        return parts[part](slot - starts[part])
+
+    return value
+
+
+def _quota(sampler: CategorySampler, permutation: Permutation, records: int) -> Callable[[int], Scalar]:
     values = sampler.values
     blocks = Blocks(allocate(sampler.weights or [1.0] * len(values), records))
-    return lambda slot, _: values[blocks.at(permutation(slot))]
+    return lambda slot: values[blocks.at(permutation(slot))]
 
 
 @_of.register

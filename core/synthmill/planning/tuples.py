@@ -3,7 +3,7 @@
 The same recipe, N, slot and seed give the same tuple, byte for byte, in every process.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import JsonValue
 
@@ -25,10 +25,13 @@ class TupleFailed(ValueError):
 class TupleMaker:
     """Makes the tuples of one job."""
 
-    def __init__(self, compiled: CompiledRecipe, records: int) -> None:
+    def __init__(self, compiled: CompiledRecipe, records: int, earlier: Sequence[int] = ()) -> None:
+        """`records` is N, `earlier` what it was before each extension."""
         expressions = [column for column in compiled.tuple_columns if isinstance(column, ExpressionColumn)]
         self._templates = Templates({column.name: column.template for column in expressions})
-        self._steps = [(column.name, self._step(column, compiled, records)) for column in compiled.tuple_columns]
+        self._steps = [
+            (column.name, self._step(column, compiled, records, earlier)) for column in compiled.tuple_columns
+        ]
 
     def attributes(self, slot: int, seed_data: SeedData | None = None) -> Attributes:
         """Values by name in the order of `tuple_columns`; `seed_data` are the typed fields. Raises `TupleFailed`."""
@@ -40,14 +43,14 @@ class TupleMaker:
                 raise TupleFailed(f"column {name!r}: {error}") from error
         return attributes
 
-    def _step(self, column: TupleColumn, compiled: CompiledRecipe, records: int) -> Step:
+    def _step(self, column: TupleColumn, compiled: CompiledRecipe, records: int, earlier: Sequence[int]) -> Step:
         match column:
             case SourceColumn():
                 field = compiled.source_fields[column.name]
                 contract = compiled.recipe.input.fields.get(field, FieldContract())
                 return lambda _, seed_data, __: source_value(seed_data, field, contract)
             case SamplerColumn():
-                draw = sample(column, compiled.recipe.seed, records)
+                draw = sample(column, compiled.recipe.seed, records, earlier)
                 return lambda slot, _, attributes: draw(slot, attributes)
             case ExpressionColumn(name=name, type=type_):
                 return lambda _, __, attributes: self._templates.value(name, attributes, type_)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from synthmill.catalog.recipes import RecipeDocument, recipes_of
+from synthmill.jobs.revise import recipe_of
 from synthmill.ports.records import Collection, Document, Place, Query, RecordStore
 from synthmill.recipes.compile import recompile
 from synthmill.recipes.templates import RenderFailed, Templates
@@ -118,6 +119,9 @@ def _rendered(templates: Mapping[str, str], attributes: Document) -> dict[str, s
 async def _recipe(store: RecordStore, job: JobDocument, recipe_hash: str) -> Recipe | None:
     if recipe_hash in (job.recipe_hash, recompile(job.recipe).recipe_hash):
         return job.recipe
+    for revision in job.revisions:
+        if revision.recipe_hash == recipe_hash:
+            return recipe_of(job, revision.from_round)
     place = recipes_of(job.tenant)
     await store.visible(place)
     page = await store.search(place, Query({"recipe_hash": recipe_hash, "name": job.dataset}, limit=1))

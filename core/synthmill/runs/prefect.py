@@ -68,14 +68,17 @@ class PrefectRest:
         self._client = client
         self._deployment = deployment
 
-    async def create(self, tenant: str, job_id: str) -> FlowRun:
-        """The run of a job: a new one, or the one that was created for it before."""
+    async def create(self, tenant: str, job_id: str, *, extended: int = 0) -> FlowRun:
+        """The run of a job: a new one, or the one that was created for it before.
+
+        `extended`: how often the job was, which gets a run of its own after the end of the one before.
+        """
         found = await self._call("GET", f"deployments/name/{self._deployment}")
         if found is None:
             raise PrefectRefused(f"Prefect has no deployment {self._deployment}: run `make deploy`")
         body = {
             "parameters": {"order": {"job_id": job_id, "tenant": tenant}},
-            "idempotency_key": job_id,
+            "idempotency_key": f"{job_id}.{extended}" if extended else job_id,
             "state": {"type": RunState.SCHEDULED},
         }
         return _run(await self._call("POST", f"deployments/{found['id']}/create_flow_run", body))

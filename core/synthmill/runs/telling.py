@@ -49,7 +49,9 @@ async def tell(services: Services, prefect: PrefectRest, tenant: str, noted: Not
     run_id = found.document.flow_run_id
     match noted.wish:
         case Wish.CREATE | Wish.CONTINUE if run_id is None:
-            await _name_run(services, tenant, noted.job_id, await prefect.create(tenant, noted.job_id))
+            extended = len(found.document.earlier_records)
+            run = await prefect.create(tenant, noted.job_id, extended=extended)
+            await _name_run(services, tenant, noted.job_id, run)
         case Wish.CANCEL if run_id is not None:
             await prefect.set_state(run_id, RunState.CANCELLING, "the job was cancelled")
         case Wish.CONTINUE if run_id is not None:
