@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -101,7 +102,9 @@ def _document(template: Document, job_id: str, slot: int) -> Document:
 
 
 def _exported(profile: str, folder: Path, indexed: Mapping[str, _Sum]) -> list[Figure]:
-    environment = environment_of(settings_on(folder, indices=folder)) if profile == "stack" else {}
+    environment = {"SYNTHMILL_API__SECRET": secrets.token_hex(32)}
+    if profile == "stack":
+        environment |= environment_of(settings_on(folder, indices=folder))
     home = folder / "home"
     with (
         start_api(home, **environment) as api,

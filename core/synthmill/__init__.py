@@ -6,6 +6,7 @@
 - `inputs/`    what a file is, and its rows as a stream; `seeding/` from rows to stored seeds
 - `drafting/`  starter recipes from data; `catalog/` recipes, sources and places for jobs to come
 - `planning/`  slots, attribute tuples and generation requests
+- `records/`   searches in records, samples, and the story of one
 - `jobs/`      submit, rounds, status, check and export of one job
 - `ports/`     the three ports: object store, broker, record store
 - `services`   the ports of a profile, opened together

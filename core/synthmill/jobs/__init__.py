@@ -17,7 +17,7 @@
 - `track`      follow a job until it rests
 - `stall`      what is stuck when nothing moves
 - `check`      exactly N, all valid, none twice
-- `export`     files of records: on this machine, and ordered from the worker
+- `export`     files of records: on this machine, ordered from the worker, and as streams
 - `files`      where temporary files lie
 - `release/`   make a finished job's records a version of its dataset
 - `refresh`    records of new and changed seeds only
