@@ -10,5 +10,5 @@
 - `metrics`       what is counted; `kit/observed` sees every request
 - `handlers`      turns what was raised into such an answer
 - `health/`, `sources/`, `uploads/`, `recipes/`, `jobs/`, `live/`, `results/`, `exports/`, `dead_letters/`, `keys/`,
-  `quotas/`   one folder a domain: `endpoints` speak HTTP, `service` decides, `views` is what clients see
+  `quotas/`, `webhooks/`, `runs/`   one folder a domain: `endpoints` speak HTTP, `service` decides, `views` are seen
 """

@@ -35,6 +35,7 @@ from synthmill_api.quotas.keeper import Keeper
 from synthmill_api.recipes.drafts import router as drafts
 from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
+from synthmill_api.runs.endpoints import router as runs
 from synthmill_api.sources.endpoints import router as sources
 from synthmill_api.uploads.endpoints import router as uploads
 from synthmill_api.uploads.tus import TusHeaders
@@ -55,6 +56,7 @@ _DOMAINS: tuple[APIRouter, ...] = (
     quotas_router,
     webhooks,
     keys_router,
+    runs,
 )
 
 

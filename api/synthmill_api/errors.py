@@ -88,6 +88,8 @@ class Code(StrEnum):
     INTERNAL = "internal"
     BROKER_UNAVAILABLE = "broker_unavailable"
     STORE_UNAVAILABLE = "store_unavailable"
+    NO_PREFECT = "no_prefect"
+    PREFECT_UNAVAILABLE = "prefect_unavailable"
     OBJECT_STORE_UNAVAILABLE = "object_store_unavailable"
     UNAVAILABLE = "unavailable"
     STORAGE_FULL = "storage_full"
@@ -142,6 +144,10 @@ KINDS: dict[Code, Kind] = {
         402, "The month's tokens or money are spent", "Have the tenant's limit raised, or wait for the next month."
     ),
     Code.INTERNAL: Kind(500, "An error that should not happen", "Try again; tell the operator if it stays."),
+    Code.NO_PREFECT: Kind(
+        501, "Runs and schedules are not set up here", "Tell the operator to set SYNTHMILL_PREFECT__URL and deploy."
+    ),
+    Code.PREFECT_UNAVAILABLE: Kind(503, "Prefect does not answer", _LATER),
     Code.BROKER_UNAVAILABLE: Kind(503, "The broker does not answer", _LATER),
     Code.STORE_UNAVAILABLE: Kind(503, "The record store does not answer", _LATER),
     Code.OBJECT_STORE_UNAVAILABLE: Kind(503, "The object store does not answer", _LATER),

@@ -22,6 +22,7 @@ TAGS = [
     {"name": "uploads", "description": "Files that come in pieces, by the tus protocol 1.0; each becomes a source."},
     {"name": "recipes", "description": "Declarations of datasets, versioned."},
     {"name": "jobs", "description": "Executions of a recipe on sources."},
+    {"name": "runs", "description": "Refreshes of datasets, now and by the clock, and their runs in Prefect."},
     {"name": "webhooks", "description": "Addresses that are told when a job changes its state."},
     {"name": "exports", "description": "Files of a job's records, written for you; fetched for a day."},
     {"name": "results", "description": "What a job made: records, rejects, events, exports."},

@@ -1,5 +1,6 @@
 """One thing of every kind in one tenant, with a mark in whatever a client may have written, and requests about them."""
 
+import uuid
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -107,6 +108,11 @@ async def _key(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
     return {"prefix": await _made(owner.post("/v1/keys", json={"name": MARK, "roles": ["viewer"]}), "prefix")}
 
 
+async def _of_prefect(_: Api, __: httpx.AsyncClient, ___: Things) -> Things:
+    """Ids that nobody has: runs and schedules are Prefect's, and walked in a test with a server of it."""
+    return {"run_id": str(uuid.uuid4()), "schedule_id": str(uuid.uuid4())}
+
+
 _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ...] = (
     _source,
     _upload,
@@ -118,6 +124,7 @@ _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ..
     _dataset,
     _webhook,
     _key,
+    _of_prefect,
 )
 """In this order; a route with a new name in its path needs one more here."""
 

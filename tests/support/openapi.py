@@ -96,6 +96,11 @@ class Route:
         return shown[0] if shown else None
 
     @property
+    def needs_prefect(self) -> bool:
+        """Whether it answers nobody where no Prefect server is; `tests/integration/test_rest_runs.py` has one."""
+        return "501" in self.operation["responses"]
+
+    @property
     def streams_events(self) -> bool:
         """Whether its answer may never end."""
         return "text/event-stream" in self.operation["responses"].get("200", {}).get("content", {})

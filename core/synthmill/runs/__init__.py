@@ -9,5 +9,6 @@ answers, and told by reconcile else (design law 11).
 - `telling`   tells it
 - `awaiting`  waits until the run of a job at rest has done its part
 - `uploads`   tells of new files, for runs that begin with them
+- `recurring` one tenant's refreshes: a run now, schedules, how runs stand
 - `lost`      runs that died, and runs that were cancelled while nobody listened
 """

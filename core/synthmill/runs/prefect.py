@@ -17,9 +17,17 @@ FLOW = "generate-dataset"
 JOB_FLOWS = (FLOW, "refresh-dataset", "quote-recipe", "replay-rejects")
 """Flows whose runs stand for a job, named by their parameter `order`."""
 
+OF_TENANT = "synthmill-tenant"
+"""On deployments that are a tenant's own."""
+
 _SCHEDULED = "scheduled"  # the deployment of a flow's recurring runs
 
 _MOST_RUNS = 200  # Prefect's own limit of a page
+
+
+def tenant_tag(tenant: str) -> str:
+    """On every run of a tenant; who reads through the API sees those alone."""
+    return f"{OF_TENANT}:{tenant}"
 
 
 class PrefectAway(Retriable):
@@ -79,6 +87,7 @@ class PrefectRest:
         body = {
             "parameters": {"order": {"job_id": job_id, "tenant": tenant}},
             "idempotency_key": f"{job_id}.{extended}" if extended else job_id,
+            "tags": [tenant_tag(tenant)],
             "state": {"type": RunState.SCHEDULED},
         }
         return _run(await self._call("POST", f"deployments/{found['id']}/create_flow_run", body))
@@ -104,7 +113,11 @@ class PrefectRest:
         """The newest runs in one of these states."""
         body = {
             "flows": {"name": {"any_": list(JOB_FLOWS)}},
-            "deployments": {"name": {"any_": [self._deployment.partition("/")[2], _SCHEDULED]}},
+            "deployments": {
+                "operator": "or_",
+                "name": {"any_": [self._deployment.partition("/")[2], _SCHEDULED]},
+                "tags": {"all_": [OF_TENANT]},
+            },
             "flow_runs": {"state": {"type": {"any_": list(states)}}},
             "sort": "EXPECTED_START_TIME_DESC",
             "limit": _MOST_RUNS,
@@ -116,27 +129,39 @@ class PrefectRest:
         await self._call("POST", "events", [event])
 
     async def _call(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
-        try:
-            answer = await self._client.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise PrefectAway(f"Prefect's server at {self._client.base_url} does not answer: {error!r}") from error
-        if answer.status_code == 404:
-            return None
-        if answer.status_code >= 500 or answer.status_code == 429:
-            raise PrefectAway(f"Prefect's server answered {answer.status_code} to {path}")
-        if answer.is_error:
-            raise PrefectRefused(f"Prefect refused {path} with {answer.status_code}: {answer.text[:300]}")
-        return answer.json() if answer.content else {}
+        return await ask(self._client, method, path, body)
+
+
+async def ask(client: httpx.AsyncClient, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  JSON
+    """The answer as JSON; None when there is no such thing, or nothing to say. Raises as `PrefectRest` does."""
+    try:
+        answer = await client.request(method, path, json=body)
+    except httpx.HTTPError as error:
+        raise PrefectAway(f"Prefect's server at {client.base_url} does not answer: {error!r}") from error
+    if answer.status_code == 404:
+        return None
+    if answer.status_code >= 500 or answer.status_code == 429:
+        raise PrefectAway(f"Prefect's server answered {answer.status_code} to {path}")
+    if answer.is_error:
+        raise PrefectRefused(f"Prefect refused {path} with {answer.status_code}: {answer.text[:300]}")
+    return answer.json() if answer.content else None
 
 
 @asynccontextmanager
 async def prefect_rest(settings: PrefectSettings) -> AsyncIterator[PrefectRest]:
     """A client of the server in the settings, which have to name one."""
+    async with prefect_client(settings) as client:
+        yield PrefectRest(client, settings.deployment)
+
+
+@asynccontextmanager
+async def prefect_client(settings: PrefectSettings) -> AsyncIterator[httpx.AsyncClient]:
+    """The same without a word of jobs."""
     user, _, password = (settings.auth.get_secret_value() if settings.auth else "").partition(":")
     auth = httpx.BasicAuth(user, password) if user else None
     base = f"{str(settings.url).rstrip('/')}/"
     async with httpx.AsyncClient(base_url=base, auth=auth, timeout=settings.request_seconds) as client:
-        yield PrefectRest(client, settings.deployment)
+        yield client
 
 
 def run_link(settings: PrefectSettings, run_id: str) -> str | None:
