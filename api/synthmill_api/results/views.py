@@ -5,13 +5,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from synthmill.ports.records import Document
 from synthmill.records.fields import picked
 from synthmill.records.search import Found
 from synthmill.records.story import Story
 from synthmill_api.kit.pages import Listing
+from synthmill_api.results import examples
 from synthmill_schemas.event import Level
 from synthmill_schemas.ledger import CallOutcome
 from synthmill_schemas.seed import Lineage
@@ -34,6 +35,8 @@ class RecordItem(BaseModel):
 
 class RecordPage(Listing[RecordItem]):
     """A page of records, with the facets that were asked for."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.PAGE]})
 
     facets: dict[str, dict[str, int]] = Field(description="by field: values and how many matching records hold each")
 
@@ -73,6 +76,8 @@ class Reject(BaseModel):
 
 class RejectPage(Listing[Reject]):
     """A page of rejects, with the counts by class of all that the job has."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REJECTS]})
 
     classes: dict[RejectClass, int] = Field(description="by class, whatever the filters say")
 
@@ -143,6 +148,8 @@ class _Origin(BaseModel):
 class RecordStory(RecordItem, _Origin):
     """A record and where it came from: row, attributes, prompts, model, attempts, cost."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.STORY]})
+
     content_hash: str
     provenance: Provenance
     written_at: datetime
@@ -168,6 +175,8 @@ class SlotStory(_Origin):
 
 class RejectStory(Reject):
     """A reject with the story of its slot."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.REJECT_STORY]})
 
     slot_story: SlotStory | None = Field(description="none: a row, or the slot is not decided yet")
 

@@ -100,7 +100,8 @@ async def _prompts(store: RecordStore, job: JobDocument, slot: Document) -> Prom
 
     None when that recipe is not kept any more, or the slot was given up before it had attributes.
     """
-    recipe = await _recipe(store, job, (slot["provenance"] or {}).get("recipe_hash", job.recipe_hash))
+    provenance = slot["provenance"]
+    recipe = await _recipe(store, job, provenance["recipe_hash"]) if provenance else recipe_of(job, slot["round"])
     if recipe is None:
         return None
     templates = {column.name: column.prompt for column in recipe.columns if isinstance(column, LlmColumn)}

@@ -6,10 +6,12 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import BaseModel
 
 from synthmill.jobs.events import say
 from synthmill.jobs.export import export
 from synthmill.ports.records import Collection, Place, Write
+from synthmill_api.results.views import RecordPage, RecordStory, RejectPage, RejectStory
 from synthmill_schemas.ledger import RejectDocument
 from synthmill_schemas.slot import RejectClass
 from tests.support.api import Api, problem
@@ -321,3 +323,9 @@ async def test_a_store_that_is_down_is_told_before_an_export_begins(
         for format_ in ("jsonl", "csv"):
             response = await client.get(f"/v1/jobs/{job}/export", params={"format": format_})
             problem(response, 503, "store_unavailable")
+
+
+@pytest.mark.parametrize("model", [RecordPage, RecordStory, RejectPage, RejectStory])
+def test_the_examples_of_the_document_are_whole_answers(model: type[BaseModel]) -> None:
+    (example,) = model.model_json_schema()["examples"]
+    assert model.model_validate(example).model_dump(mode="json").keys() == example.keys()
