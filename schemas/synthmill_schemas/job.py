@@ -163,6 +163,7 @@ class JobDocument(Contract):
     temporary_files: Literal["kept", "deleted"] = "kept"
     traceparent: str | None = Field(None, description="W3C trace context that all its messages go on with")
     labels: JsonObject = Field(default_factory=dict)
+    about: str = Field("", description="what a person may look for: dataset, description, sources, labels")
     purpose: JobPurpose = JobPurpose.DATASET
     refresh: Refresh | None = None
     keyless: bool = Field(

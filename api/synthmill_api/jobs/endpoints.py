@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import BackgroundTasks, Header, Path, Query, Response
+from fastapi import BackgroundTasks, Depends, Header, Path, Response
 
 from synthmill.ports.records import Query as StoreQuery
-from synthmill.ports.records import Where
 from synthmill.runs.telling import tell_soon
 from synthmill_api.auth.guard import Body, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
@@ -13,10 +12,11 @@ from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
 from synthmill_api.errors import Code
 from synthmill_api.jobs import service
 from synthmill_api.jobs.changes import ExtendRequest, Retry, RetryRequest
+from synthmill_api.jobs.filters import JobFilter
 from synthmill_api.jobs.service import Creation
-from synthmill_api.jobs.views import Job, JobProgress, JobRequest
+from synthmill_api.jobs.views import Job, JobDetail, JobRequest
 from synthmill_api.kit.pages import Listing, PagingHere
-from synthmill_schemas.job import JobDocument, JobState
+from synthmill_schemas.job import JobDocument
 
 router = guarded_router("jobs")
 
@@ -60,30 +60,20 @@ async def create_job(
 
 @router.get("/jobs", operation_id="list_jobs", **guarded(Scope.JOBS_READ))
 async def list_jobs(
-    services: ServicesHere,
-    caller: CallerHere,
-    paging: PagingHere,
-    state: Annotated[list[JobState] | None, Query(description="only jobs in one of these states")] = None,
-    dataset: Annotated[str | None, Query(max_length=63)] = None,
+    services: ServicesHere, caller: CallerHere, paging: PagingHere, wanted: Annotated[JobFilter, Depends()]
 ) -> Listing[Job]:
-    """List jobs, the newest first."""
-    where: dict[str, str | list[str]] = {}
-    if state:
-        where["state"] = [each.value for each in state]
-    if dataset is not None:
-        where["dataset"] = dataset
-    matching: Where = where
-    query = StoreQuery(matching, sort="-created_at", limit=paging.limit, cursor=paging.cursor)
+    """List jobs, by default the newest first."""
+    query = StoreQuery(wanted.where, wanted.words, wanted.sort, limit=paging.limit, cursor=paging.cursor)
     page = await service.page(services, caller.tenant, query)
     items = [Job.of(JobDocument.model_validate(hit.document), services.settings.prefect) for hit in page.hits]
     return Listing(items=items, total=page.total, cursor=page.cursor)
 
 
 @router.get("/jobs/{job_id}", operation_id="get_job", **guarded(Scope.JOBS_READ, Code.NOT_FOUND))
-async def get_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> JobProgress:
+async def get_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHere) -> JobDetail:
     """Follow a job: requested = accepted + exhausted + parked + pending."""
-    document, status = await service.counted(services, caller.tenant, job_id)
-    return JobProgress.counted(document, status, services.settings.prefect)
+    document, status, progress = await service.counted(services, caller.tenant, job_id)
+    return JobDetail.told(document, status, progress, services.settings.prefect)
 
 
 @router.post(

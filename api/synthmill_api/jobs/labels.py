@@ -2,16 +2,26 @@
 
 from collections.abc import Mapping
 
+from synthmill.errors import UserError
+from synthmill.field_paths import checked_path
 from synthmill_schemas.base import JsonObject
 from synthmill_schemas.job import JobDocument
 
 _CLIENT = "client"
+_CLIENT_PATH = f"labels.{_CLIENT}"
 _REQUEST = "request"
 
 
 def noted(labels: Mapping[str, str], request_hash: str, key: str) -> JsonObject:
     """The labels of a new job."""
     return {_CLIENT: dict(labels), _REQUEST: {"hash": request_hash, "key": key}}
+
+
+def label_path(name: str) -> str:
+    """Where documents hold a label; `UserError` for a name that cannot be asked for."""
+    if "." in name:
+        raise UserError(f"{name!r} would be taken for a path")
+    return checked_path(f"{_CLIENT_PATH}.{name}")
 
 
 def labels_of(document: JobDocument) -> dict[str, str]:

@@ -15,6 +15,7 @@ from synthmill.jobs import rounds
 from synthmill.jobs.at_once import submit_at_once
 from synthmill.jobs.documents import find_job, jobs_of
 from synthmill.jobs.order import JobOrder, new_job_id
+from synthmill.jobs.progress import Progress, job_progress
 from synthmill.jobs.replay import Replayed, replay_rejects
 from synthmill.jobs.revise import revised
 from synthmill.jobs.status import Status, job_status
@@ -82,8 +83,16 @@ async def _order(services: Services, config: ApiConfig, creation: Creation, job_
         files.append(rows_file(request.rows))
     _require_inputs(recipe, inputs=len(files))
     labels = noted(request.labels, creation.request_hash, creation.caller.key)
-    keyless = creation.idempotency_key is None
-    return JobOrder(tenant, job_id, recipe, files, labels, trace=tracing.current(), keyless=keyless)
+    return JobOrder(
+        tenant,
+        job_id,
+        recipe,
+        files,
+        labels,
+        trace=tracing.current(),
+        about=list(request.labels.values()),
+        keyless=creation.idempotency_key is None,
+    )
 
 
 def _is_small(services: Services, order: JobOrder, request: JobRequest) -> bool:
@@ -137,10 +146,11 @@ async def get(services: Services, tenant: str, job_id: str) -> JobDocument:
     return found.document
 
 
-async def counted(services: Services, tenant: str, job_id: str) -> tuple[JobDocument, Status]:
-    """The job and its numbers."""
+async def counted(services: Services, tenant: str, job_id: str) -> tuple[JobDocument, Status, Progress]:
+    """The job, its numbers, and how it comes along."""
     document = await get(services, tenant, job_id)
-    return document, await job_status(services.store, tenant, job_id)
+    status = await job_status(services.store, tenant, job_id)
+    return document, status, await job_progress(services.store, document, status)
 
 
 async def page(services: Services, tenant: str, query: Query) -> Page:

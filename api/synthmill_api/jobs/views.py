@@ -1,10 +1,12 @@
 """What clients say about a job, and what they see of it."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
 
+from synthmill.jobs.progress import Progress
 from synthmill.jobs.status import Status
 from synthmill.runs.prefect import run_link
 from synthmill.settings import PrefectSettings
@@ -105,6 +107,18 @@ class Job(BaseModel):
         return cls(**_common(document, prefect))
 
 
+class RoundView(BaseModel):
+    """One pass over slots that were open."""
+
+    round: int
+    accepted: int
+    rejected: int = Field(description="answers that failed")
+    llm_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost_usd: float = Field(description="of the calls whose cost is known")
+
+
 class JobProgress(Job):
     """A job counted from its facts: requested = accepted + exhausted + parked + pending, at every moment."""
 
@@ -139,6 +153,29 @@ class JobProgress(Job):
             completion_tokens=status.tokens.completion,
             cost_usd=status.cost_usd,
             seconds=status.seconds,
+        )
+
+
+class JobDetail(JobProgress):
+    """The same with how fast it comes along, and its numbers by round and by class."""
+
+    accepted_per_minute: float | None = Field(description="over the last five minutes at most; none: it does not run")
+    eta_seconds: float | None = Field(
+        description="until all are made, at this rate; none: nobody can know, for N is unknown, the job rests, or too "
+        "few were accepted lately"
+    )
+    given_up_by_class: dict[str, int] = Field(description="exhausted and parked slots by their last reject")
+    rounds: list[RoundView] = Field(description="what each round came to")
+
+    @classmethod
+    def told(cls, document: JobDocument, status: Status, progress: Progress, prefect: PrefectSettings) -> "JobDetail":
+        """All of it together."""
+        return cls(
+            **dict(JobProgress.counted(document, status, prefect)),
+            accepted_per_minute=progress.accepted_per_minute,
+            eta_seconds=progress.eta_seconds,
+            given_up_by_class=dict(progress.given_up_by_class),
+            rounds=[RoundView(**asdict(each)) for each in progress.rounds],
         )
 
 

@@ -13,6 +13,7 @@
 - `cancel`     stop a job for good
 - `pause`      let a job rest
 - `status`     the accounting identity, counted from facts (law 1)
+- `progress`   rate, expected end, numbers by round and by class
 - `advance`    decide what a job whose round has ended comes to
 - `track`      follow a job until it rests
 - `stall`      what is stuck when nothing moves

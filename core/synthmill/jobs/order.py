@@ -45,6 +45,7 @@ class JobOrder:
     purpose: JobPurpose = JobPurpose.DATASET
     refresh: bool = False  # make records of new and changed seeds only
     trace: Trace | None = None  # that the job goes on with; None: one of its own
+    about: Sequence[str] = ()  # words to find it by, beside those of its recipe and its sources
     keyless: bool = False  # without an answer its client cannot ask for it again
     flow_run_id: str | None = None  # the run that stages it; None: one is ordered where there is a Prefect server
 

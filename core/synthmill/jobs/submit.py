@@ -39,6 +39,7 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
         recipe_hash=order.recipe.recipe_hash,
         sources=sources,
         labels=order.labels,
+        about=_about(order),
         purpose=order.purpose,
         refresh=Refresh() if order.refresh else None,
         keyless=order.keyless,
@@ -112,6 +113,11 @@ async def _copied(services: Services, source: str, object_key: str, name: str) -
         return await services.objects.copy(source, object_key)
     except ObjectMissing as error:
         raise ObjectMissing(f"the file of {name} was deleted after its retention: upload it again") from error
+
+
+def _about(order: JobOrder) -> str:
+    recipe = order.recipe.recipe
+    return "\n".join([recipe.name, recipe.description, *(file.name for file in order.inputs), *order.about])
 
 
 def _unique_name(order: JobOrder, number: int) -> str:

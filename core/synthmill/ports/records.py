@@ -111,7 +111,7 @@ Where = Mapping[str, Condition]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search; `text` is words that a record's data or an event's message holds, all of them, in any order.
+    """A search; `text` is words, all of them in any order, of a record's data, an event's message or a job's `about`.
 
     Sort is a field, "-" before it for descending; documents without it come last.
     """

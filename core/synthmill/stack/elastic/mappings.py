@@ -8,7 +8,7 @@ from typing import Any
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT
 
-VERSION = 6
+VERSION = 7
 
 Mapping = dict[str, Any]
 
@@ -111,6 +111,7 @@ _FIELDS: dict[Collection, Mapping] = {
         "temporary_files": WORD,
         "traceparent": WORD,
         "labels": FREE,
+        "about": TEXT,
         "purpose": WORD,
         "refresh": KEPT,
         "keyless": BOOLEAN,
@@ -263,5 +264,6 @@ FULL_TEXT: dict[Collection, list[str]] = {
     Collection.SLOTS: ["data.*.text"],
     Collection.RECORDS: ["data.*.text"],
     Collection.EVENTS: ["message.text"],
+    Collection.JOBS: ["about.text"],
 }
 """In which fields words are looked for; other kinds have no full text."""
