@@ -15,13 +15,14 @@ from synthmill_api.errors import ALWAYS, Code, Refused
 from synthmill_api.kit.bodies import Bound, bound
 from synthmill_api.kit.headers import add_header
 from synthmill_api.openapi import RATE_HEADERS, problems
+from synthmill_schemas.ids import job_id_from_key
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 SCHEME = "key"
 _SCOPE = "x-synthmill-scope"
 _BODY = "x-synthmill-body"
-_WORK = "x-synthmill-starts-work"
+_WORK = "x-synthmill-work"
 _WORK_CODES = (Code.JOBS_QUOTA, Code.BUDGET_SPENT)
 _BODY_CODES = (Code.UNREADABLE_REQUEST, Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
@@ -34,22 +35,30 @@ class Body(StrEnum):
     FILE = "file"
 
 
+class Work(StrEnum):
+    """What a route sets going that a quota is for."""
+
+    NONE = "none"
+    NEW_JOB = "new job"  # asked for again by its Idempotency-Key it is the job that there is
+    MORE = "more"  # of a job that there is, or of many to come
+
+
 def guarded(
     scope: Scope,
     *codes: Code,
     body: Body = Body.NONE,
-    starts_work: bool = False,
+    work: Work = Work.NONE,
     answers: Mapping[int | str, dict[str, Any]] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for a route: the scope that it needs, and what it may answer beside its usual answer.
 
-    One that `starts_work` is refused while the tenant has as many running jobs as it may have, or has spent its month.
+    One that starts work is refused while the tenant has as many running jobs as it may have, or has spent its month.
     """
-    needs = {_SCOPE: scope.value, _BODY: body.value, _WORK: starts_work, "security": [{SCHEME: [scope.value]}]}
+    needs = {_SCOPE: scope.value, _BODY: body.value, _WORK: work.value, "security": [{SCHEME: [scope.value]}]}
     of_body = () if body is Body.NONE else _BODY_CODES
     of_file = (Code.UPLOAD_QUOTA,) if body is Body.FILE else ()
-    of_work = _WORK_CODES if starts_work else ()
+    of_work = _WORK_CODES if work is not Work.NONE else ()
     responses = {**problems(*ALWAYS, *of_body, *of_file, *of_work, *codes), **(answers or {})}
     return {"responses": responses, "openapi_extra": {**needs, **(extra or {})}}
 
@@ -63,13 +72,13 @@ class GuardedRoute(APIRoute):
         extra = self.openapi_extra or {}
         if _SCOPE not in extra:
             raise RuntimeError(f"{self.path} needs a scope: declare it with guarded(...)")
-        needed, body, starts_work = Scope(extra[_SCOPE]), Body(extra[_BODY]), bool(extra[_WORK])
+        needed, body, work = Scope(extra[_SCOPE]), Body(extra[_BODY]), Work(extra[_WORK])
 
         async def serve(request: Request) -> Response:
             runtime = runtime_of(request)
             caller = request.state.caller = await _admitted(runtime, request, needed)
-            if starts_work:
-                await runtime.quotas.admit_work(caller.tenant, request.headers.get("idempotency-key"))
+            if work is not Work.NONE:
+                await runtime.quotas.admit_work(caller.tenant, _job_there_may_be(request, caller.tenant, work))
             if body is Body.FILE:
                 return await _receiving(runtime, request, caller.tenant, handle)
             return await handle(_bounded(runtime, request, body))
@@ -124,3 +133,9 @@ async def _take_one(runtime: Runtime, request: Request, tenant: str) -> None:
     if not taken.granted:
         detail = f"this tenant may send {taken.limit} requests at once here, and they are used up"
         raise Refused(Code.RATE_LIMITED, detail, retry_after=taken.next_in)
+
+
+def _job_there_may_be(request: Request, tenant: str, work: Work) -> str | None:
+    key = request.headers.get("idempotency-key")
+    made = job_id_from_key(tenant, key) if key and work is Work.NEW_JOB else None
+    return made or request.path_params.get("job_id")

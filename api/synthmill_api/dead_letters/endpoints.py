@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Path, Query
 
 from synthmill.dead_letters.letters import Which, page_of
-from synthmill_api.auth.guard import guarded, guarded_router
+from synthmill_api.auth.guard import Work, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.dead_letters import service
 from synthmill_api.dead_letters.views import DeadLetter, Decision, WholeDeadLetter
@@ -47,7 +47,7 @@ async def get_dead_letter(services: ServicesHere, caller: CallerHere, letter_id:
 @router.post(
     "/dead-letters/{letter_id}/replay",
     operation_id="replay_dead_letter",
-    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE, Code.BROKER_UNAVAILABLE),
+    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE, Code.BROKER_UNAVAILABLE, work=Work.MORE),
 )
 async def replay_dead_letter(services: ServicesHere, caller: CallerHere, letter_id: LetterId) -> Decision:
     """Give its work to the services again; parked slots are tried in a round of their own. Again: nothing happens."""

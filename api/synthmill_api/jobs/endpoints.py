@@ -6,7 +6,7 @@ from fastapi import BackgroundTasks, Depends, Header, Path, Response
 
 from synthmill.ports.records import Query as StoreQuery
 from synthmill.runs.telling import tell_soon
-from synthmill_api.auth.guard import Body, guarded, guarded_router
+from synthmill_api.auth.guard import Body, Work, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
 from synthmill_api.errors import Code
@@ -39,7 +39,7 @@ _KEY = "makes the request safe to repeat: the same key and body are the same job
         Code.OBJECT_STORE_UNAVAILABLE,
         Code.STORAGE_FULL,
         body=Body.JSON,
-        starts_work=True,
+        work=Work.NEW_JOB,
     ),
 )
 async def create_job(
@@ -97,7 +97,7 @@ async def pause_job(services: ServicesHere, caller: CallerHere, job_id: JobIdHer
     "/jobs/{job_id}/resume",
     operation_id="resume_job",
     status_code=202,
-    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE, Code.BROKER_UNAVAILABLE, starts_work=True),
+    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, Code.JOB_STATE, Code.BROKER_UNAVAILABLE, work=Work.MORE),
 )
 async def resume_job(services: ServicesHere, caller: CallerHere, after: BackgroundTasks, job_id: JobIdHere) -> Job:
     """Go on with a job that stopped; only slots without an accepted record are worked on."""
@@ -117,6 +117,7 @@ async def resume_job(services: ServicesHere, caller: CallerHere, after: Backgrou
         Code.RECIPE_INVALID,
         Code.BROKER_UNAVAILABLE,
         body=Body.JSON,
+        work=Work.MORE,
     ),
 )
 async def extend_job(
@@ -142,6 +143,7 @@ async def extend_job(
         Code.RECIPE_INVALID,
         Code.BROKER_UNAVAILABLE,
         body=Body.JSON,
+        work=Work.MORE,
     ),
 )
 async def retry_job(

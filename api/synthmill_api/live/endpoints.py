@@ -37,10 +37,12 @@ _DESCRIPTION = (
     "/v1/jobs/{job_id}; without an id, since the next one says it all. `end`: completed, completed_with_parked, failed "
     "or cancelled; a client that knows the end already gets 204."
 )
+_STRING = {"type": "string"}
+_EVENT = {"type": "object", "properties": {"event": _STRING, "id": _STRING, "data": _STRING}}
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": _DESCRIPTION,
-        "content": {sse.MEDIA_TYPE: {"schema": {"type": "string"}, "example": _EXAMPLE.decode()}},
+        "content": {sse.MEDIA_TYPE: {"schema": _EVENT, "example": _EXAMPLE.decode()}},
     },
     204: {"description": "The end was told already, and nothing has happened since"},
 }

@@ -12,14 +12,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from synthmill.jobs.documents import find_job
 from synthmill.ports.records import RecordStore
 from synthmill_api.errors import Code, Refused
 from synthmill_api.quotas import use
 from synthmill_api.quotas.bucket import Bucket, Taken
 from synthmill_api.quotas.limits import Limits, limits_of
 from synthmill_schemas.base import now
-from synthmill_schemas.ids import job_id_from_key
 
 LIMITS_SECONDS = 5.0
 """A changed limit is heeded after so long at the latest."""
@@ -81,15 +79,13 @@ class Keeper:
             if size := self._unnoted.pop(tenant, 0):
                 await use.note_received(self._store, tenant, size)
 
-    async def admit_work(self, tenant: str, idempotency_key: str | None) -> None:
-        """Raises `Refused` when no job may start; one that this key has made already is none that starts."""
+    async def admit_work(self, tenant: str, job_id: str | None) -> None:
+        """Raises `Refused` when no job may start, or this one may not go on; one that is at work is none more."""
         limits = await self.limits(tenant)
         if (limits.running_jobs, limits.tokens_a_month, limits.usd_a_month) == (None, None, None):
             return
-        if idempotency_key and await find_job(self._store, tenant, job_id_from_key(tenant, idempotency_key)):
-            return
         await self._admit_spending(tenant, limits)
-        if limits.running_jobs is not None:
+        if limits.running_jobs is not None and not await use.works(self._store, tenant, job_id):
             running = await use.running_jobs(self._store, tenant)
             if running >= limits.running_jobs:
                 detail = f"{running} jobs of this tenant are running; it may have {limits.running_jobs}"

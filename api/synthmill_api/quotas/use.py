@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from synthmill.jobs.documents import jobs_of
+from synthmill.jobs.documents import find_job, jobs_of
 from synthmill.ports.records import Collection, Place, Range, RecordStore, Write, WriteMode, WriteStatus
 from synthmill.versioned import Changes, Versioned, change, parsed
 from synthmill_schemas.base import Contract, Count, Name, now
@@ -40,6 +40,12 @@ async def running_jobs(store: RecordStore, tenant: str) -> int:
     """Jobs that are at work, or about to be."""
     await store.visible(jobs_of(tenant))
     return await store.count(jobs_of(tenant), {"state": [state.value for state in _WORKING]})
+
+
+async def works(store: RecordStore, tenant: str, job_id: str | None) -> bool:
+    """Whether this job is among them."""
+    found = None if job_id is None else await find_job(store, tenant, job_id)
+    return found is not None and found.document.state in _WORKING
 
 
 async def spent(store: RecordStore, tenant: str) -> Spent:

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Header, Path, Query, Response
 
 from synthmill.runs.prefect import RunState
-from synthmill_api.auth.guard import Body, guarded, guarded_router
+from synthmill_api.auth.guard import Body, Work, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.dependencies import CallerHere, ServicesHere
 from synthmill_api.errors import Code
@@ -26,7 +26,7 @@ _KEY = "makes the request safe to repeat: the same key is the same run"
     "/runs",
     operation_id="start_run",
     status_code=202,
-    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, *_PREFECT, body=Body.JSON),
+    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, *_PREFECT, body=Body.JSON, work=Work.MORE),
 )
 async def start_run(
     response: Response,
@@ -64,7 +64,7 @@ async def get_run(services: ServicesHere, caller: CallerHere, run_id: RunId) -> 
     "/schedules",
     operation_id="create_schedule",
     status_code=201,
-    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, *_PREFECT, body=Body.JSON),
+    **guarded(Scope.JOBS_WRITE, Code.NOT_FOUND, *_PREFECT, body=Body.JSON, work=Work.MORE),
 )
 async def create_schedule(
     response: Response, services: ServicesHere, caller: CallerHere, request: ScheduleRequest

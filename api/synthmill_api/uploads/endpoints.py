@@ -18,8 +18,14 @@ router = guarded_router("uploads")
 
 UploadId = Annotated[str, Path(max_length=64, description="e.g. upl_5f1c…", pattern=r"^[A-Za-z0-9_-]+$")]
 Version = Annotated[str | None, Header(max_length=20, description="of the protocol: 1.0.0")]
+_CHECKSUM = r"^(sha1|sha256|md5) ([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 Checksum = Annotated[
-    str | None, Header(max_length=200, description="sha1, sha256 or md5, a space, and the body's in Base64")
+    str | None,
+    Header(
+        max_length=200,
+        description="sha1, sha256 or md5, a space, and the body's in Base64",
+        json_schema_extra={"pattern": _CHECKSUM},  # told, not asked here: tus wants a 400
+    ),
 ]
 _METADATA = "`filename` and its value in Base64; `sha256`, in hex and then in Base64, to have the whole file checked"
 

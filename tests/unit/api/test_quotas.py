@@ -117,8 +117,12 @@ async def test_a_job_too_many_is_refused_until_one_ends_and_an_old_key_still_fin
         assert refused.headers["retry-after"] == "10"
         again = await client.post("/v1/jobs", json=PLAIN, headers={"idempotency-key": "one"})
         assert again.json()["id"] == first.json()["id"]
+        going_on = await client.post(f"/v1/jobs/{first.json()['id']}/resume")
+        problem(going_on, 409, "job_state")
         await change_job(api.services.store, "default", first.json()["id"], lambda _: {"state": JobState.COMPLETED})
         assert (await client.post("/v1/jobs", json=PLAIN)).status_code == 202
+        ended = await client.post(f"/v1/jobs/{first.json()['id']}/resume", headers={"idempotency-key": "one"})
+        problem(ended, 429, "jobs_quota")
 
 
 @pytest.mark.parametrize("limit", [{"tokens_a_month": 100}, {"usd_a_month": 0.5}])
