@@ -76,6 +76,23 @@ impl<S: Store, J: JobView> Desk<S, J> {
         Halt::Blocked(reason)
     }
 
+    /// Pauses the request's job because its budget does not suffice for the next call, and says so once.
+    pub async fn pause(&self, request: &GenerationRequest, reason: String) -> Halt {
+        let job = &request.job_id;
+        let told = format!(
+            "its budget is used up: {reason}. Raise it to go on: `synthmill resume {job}` with --max-tokens or \
+             --max-usd, or PATCH /v1/jobs/{job}"
+        );
+        if self.jobs.pause(request, &told).await == Blocking::New {
+            tracing::warn!(job_id = job.as_str(), round = request.round, reason, "job paused by its budget");
+            let said = self.event(request, "job.paused", Level::Warning, &told, JsonObject::new()).await;
+            if said.is_err() {
+                return Halt::Stopped;
+            }
+        }
+        Halt::Dropped(told)
+    }
+
     /// Writes an event about the request's job.
     ///
     /// # Errors

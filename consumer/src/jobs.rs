@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
-use crate::contract::{CancelLine, JobId, Name, Round};
+use crate::contract::{Amount, CancelLine, GenerationRequest, JobId, Name, Round};
+use crate::spending::{self, Room, Spent};
 
 /// Whether a request of a job may be worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,24 @@ pub trait JobView: Send + Sync + 'static {
         round: u32,
         reason: &str,
     ) -> impl Future<Output = Blocking> + Send;
+
+    /// Pauses the request's job in its round; a later round goes on.
+    fn pause(&self, request: &GenerationRequest, reason: &str) -> impl Future<Output = Blocking> + Send;
+
+    /// Asks for room in the job's budget for a call that takes at most `need`. What is granted has to be settled
+    /// by `spent`; a question that nobody waits for any more is granted nothing.
+    fn reserve(
+        &self,
+        request: &GenerationRequest,
+        call_id: &str,
+        need: Amount,
+    ) -> impl Future<Output = Room> + Send;
+
+    /// A call that was granted `need` has ended. Must not wait.
+    fn spent(&self, request: &GenerationRequest, call_id: &str, need: Amount, spent: Spent);
+
+    /// Returns when all that was spent before is written down; the request is settled only then.
+    fn accounted(&self, request: &GenerationRequest) -> impl Future<Output = ()> + Send;
 }
 
 /// Jobs kept in mind; a running job needs no entry.
@@ -56,6 +75,10 @@ struct State {
     /// Requests up to this round are dropped.
     cancelled: Option<u32>,
     blocked: Option<(u32, String)>,
+    paused: Option<(u32, String)>,
+    /// What its calls took in this process, and what those in flight may take.
+    committed: Amount,
+    held: Amount,
 }
 
 impl Jobs {
@@ -90,8 +113,9 @@ impl Jobs {
         if state.cancelled.is_some_and(|through| round <= through) {
             return Standing::Over(format!("round {round} of job {job} is cancelled"));
         }
-        match &state.blocked {
-            Some((blocked, reason)) if round <= *blocked => Standing::Blocked(reason.clone()),
+        match (&state.blocked, &state.paused) {
+            (Some((blocked, reason)), _) if round <= *blocked => Standing::Blocked(reason.clone()),
+            (_, Some((paused, reason))) if round <= *paused => Standing::Over(reason.clone()),
             _ => Standing::Running,
         }
     }
@@ -111,6 +135,40 @@ impl JobView for Jobs {
             }
         })
     }
+
+    async fn pause(&self, request: &GenerationRequest, reason: &str) -> Blocking {
+        self.with(&request.tenant, &request.job_id, |state| match &state.paused {
+            Some((paused, _)) if *paused >= request.round => Blocking::Known,
+            _ => {
+                state.paused = Some((request.round, reason.to_owned()));
+                Blocking::New
+            }
+        })
+    }
+
+    async fn reserve(&self, request: &GenerationRequest, _: &str, need: Amount) -> Room {
+        let budget = request.budget.unwrap_or_default();
+        self.with(&request.tenant, &request.job_id, |state| {
+            let room = spending::judge(&budget, state.committed, state.held, need);
+            if room == Room::Granted {
+                state.held += need;
+            }
+            room
+        })
+    }
+
+    fn spent(&self, request: &GenerationRequest, _: &str, need: Amount, spent: Spent) {
+        self.with(&request.tenant, &request.job_id, |state| {
+            state.held = state.held.less(need);
+            state.committed += match spent {
+                Spent::Reported(amount) => amount,
+                Spent::Assumed => need,
+                Spent::Nothing => Amount::default(),
+            };
+        });
+    }
+
+    async fn accounted(&self, _: &GenerationRequest) {}
 }
 
 impl<J: JobView> JobView for std::sync::Arc<J> {
@@ -120,6 +178,22 @@ impl<J: JobView> JobView for std::sync::Arc<J> {
 
     async fn block(&self, tenant: &Name, job: &JobId, round: u32, reason: &str) -> Blocking {
         J::block(self, tenant, job, round, reason).await
+    }
+
+    async fn pause(&self, request: &GenerationRequest, reason: &str) -> Blocking {
+        J::pause(self, request, reason).await
+    }
+
+    async fn reserve(&self, request: &GenerationRequest, call_id: &str, need: Amount) -> Room {
+        J::reserve(self, request, call_id, need).await
+    }
+
+    fn spent(&self, request: &GenerationRequest, call_id: &str, need: Amount, spent: Spent) {
+        J::spent(self, request, call_id, need, spent);
+    }
+
+    async fn accounted(&self, request: &GenerationRequest) {
+        J::accounted(self, request).await;
     }
 }
 

@@ -12,6 +12,7 @@
 //! - `repair`, `coerce`, `cast`, `validate`   from an answer's text to a record, pure
 //! - `documents`, `offer`   what is written down, and what the store says of a record
 //! - `store`, `jobs`, `starts`   the far ends as traits; `stdio` implements the first two over lines
+//! - `spending`   whether a call fits into its job's budget, pure
 //! - `amqp`       requests from RabbitMQ; `trace` the trace they belong to
 //! - `memory`     gives free pages back to the system
 //! - `llm`        one HTTP call, and when it may be made
@@ -41,6 +42,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod repair;
 pub mod shutdown;
+pub mod spending;
 pub mod starts;
 pub mod stdio;
 pub mod store;

@@ -47,6 +47,9 @@ pub async fn work<S: Store, J: JobView>(desk: &Desk<S, J>, request: &GenerationR
         Ok(()) => Outcome::Done,
         Err(halt) => Outcome::Halted(halt),
     };
+    if request.budget.is_some() {
+        desk.jobs.accounted(request).await;
+    }
     match desk.store.written().await {
         Ok(()) => outcome,
         Err(gone) => Outcome::Halted(gone.into()),

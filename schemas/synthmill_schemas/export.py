@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from synthmill_schemas.base import JsonObject
+from synthmill_schemas.budget import SpendingDocument
 from synthmill_schemas.dataset import DatasetDocument, VersionDocument
 from synthmill_schemas.dead_letter import DeadLetterDocument
 from synthmill_schemas.event import EventDocument
@@ -47,6 +48,7 @@ CONTRACTS: dict[str, TypeAdapter[object]] = {
     "dataset": TypeAdapter(DatasetDocument),
     "version": TypeAdapter(VersionDocument),
     "quote": TypeAdapter(QuoteReport),
+    "spending": TypeAdapter(SpendingDocument),
     "gate_report": TypeAdapter(GateReport),
     "gate_page": TypeAdapter(GatePage),
     "input_line": TypeAdapter(InputLine),

@@ -18,6 +18,7 @@ from synthmill_schemas.base import (
     Sha256,
     Slot,
 )
+from synthmill_schemas.budget import Budget, Price
 from synthmill_schemas.recipe import ModelLimits, ValueType
 from synthmill_schemas.seed import Lineage
 
@@ -32,6 +33,7 @@ class RequestModel(Contract):
     parameters: dict[str, JsonValue] = Field(default_factory=dict)
     timeout_seconds: float = Field(120, gt=0)
     limits: ModelLimits | None = None
+    price: Price | None = Field(None, description="for answers that do not say what they cost, and for the budget")
 
 
 class RequestLlmColumn(Contract):
@@ -83,4 +85,5 @@ class GenerationRequest(Contract):
     record_schema: JsonObject = Field(description="JSON Schema of the record")
     slots: list[RequestSlot] = Field(min_length=1, max_length=50)
     max_attempts: int = Field(4, ge=1, le=20)
+    budget: Budget | None = Field(None, description="caps of the job: each of its calls is reserved before it is made")
     traceparent: str | None = None

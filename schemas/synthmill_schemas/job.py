@@ -18,6 +18,7 @@ from synthmill_schemas.base import (
     Sha256,
     now,
 )
+from synthmill_schemas.budget import JobBudget
 from synthmill_schemas.recipe import Model, Recipe
 
 
@@ -166,6 +167,8 @@ class JobDocument(Contract):
     about: str = Field("", description="what a person may look for: dataset, description, sources, labels")
     purpose: JobPurpose = JobPurpose.DATASET
     refresh: Refresh | None = None
+    budget: JobBudget | None = Field(None, description="caps on what its calls may take; none: no caps")
+    paused_by: Literal["budget"] | None = Field(None, description="while paused: what paused it, unless a person did")
     keyless: bool = Field(
         False, description="its client gave no Idempotency-Key: unanswered, it cannot ask for it again"
     )

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from synthmill_schemas.base import DEFAULT_TENANT, Contract, Count, JobId, Name, now
+from synthmill_schemas.budget import Price, PriceSource
 
 
 class Interval(Contract):
@@ -34,5 +35,9 @@ class QuoteReport(Contract):
     prompt_tokens: Interval | None = Field(description="of the whole; none: nothing was accepted")
     completion_tokens: Interval | None
     cost_usd: Interval | None = Field(description="none: a call did not say what it cost, or nothing was accepted")
+    cost_usd_per_record: Interval | None = None
+    price_source: PriceSource | Literal["provider"] | None = Field(None, description="who said what calls cost")
+    price: Price | None = Field(None, description="of the model's tokens, where it is known")
     seconds: Interval | None = Field(description="of one consumer with nothing else to do")
+    method: str = Field("", description="how the intervals were reckoned")
     at: datetime = Field(default_factory=now)

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, JsonValue
 from pydantic_core import PydanticCustomError
 
 from synthmill_schemas.base import ColumnName, Contract, JsonObject, Name
+from synthmill_schemas.budget import MaxTokens, MaxUsd, Price
 from synthmill_schemas.gate import Gate
 
 Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -37,6 +38,10 @@ class Target(Contract):
     max_attempts: int = Field(4, ge=1, le=20, description="tries per slot and round")
     max_rounds: int = Field(3, ge=1, le=100, description="passes over slots that are still open")
     max_candidates: int | None = Field(None, ge=1, description="tries per job, over all slots and rounds")
+    max_usd: MaxUsd | None = Field(None, description="dollars that a job's calls may cost; then it is paused")
+    max_tokens: MaxTokens | None = Field(
+        None, description="prompt and completion tokens that a job's calls may take; then it is paused"
+    )
 
 
 class SeedOrder(StrEnum):
@@ -265,6 +270,7 @@ class Model(Contract):
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="sent as they are, e.g. temperature")
     timeout_seconds: float = Field(120, gt=0, le=3600)
     limits: ModelLimits | None = Field(None, description="of the account behind the key; default: none")
+    price: Price | None = Field(None, description="for answers that do not say what they cost; default: LiteLLM's map")
 
 
 class Recipe(Contract):

@@ -1,7 +1,9 @@
 """The lines of `synthmill-consumer --stdio`: newline-delimited JSON, one document a line.
 
-In: generation requests; `cancel`; with `--admission ask` also a `verdict` for each accepted slot line.
-Out: `call` before what it led to, `reject`, `slot`, `event`, and `settled` as the last line of a request.
+In: generation requests; `cancel`; with `--admission ask` also a `verdict` for each accepted slot line and a `reserved`
+for each `reserve` line.
+Out: `call` before what it led to, `reject`, `slot`, `event`, and `settled` as the last line of a request; with
+`--admission ask` a `reserve` before each call of a job with a budget.
 """
 
 from enum import StrEnum
@@ -10,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from synthmill_schemas.base import DEFAULT_TENANT, Contract, JobId, Name, Round
+from synthmill_schemas.budget import Amount
 from synthmill_schemas.event import EventDocument
 from synthmill_schemas.generation import GenerationRequest
 from synthmill_schemas.ledger import CallDocument, RejectDocument
@@ -44,7 +47,24 @@ class VerdictLine(Contract):
     reason: str | None = None
 
 
-InputLine = Annotated[GenerationRequest | CancelLine | VerdictLine, Field(discriminator="kind")]
+class Room(StrEnum):
+    """Whether a call fits into its job's budget."""
+
+    GRANTED = "granted"  # it is reserved, and may be made
+    FULL = "full"  # not while others are in flight: ask again
+    OVER = "over"  # it does not: the job is paused
+
+
+class ReservedLine(Contract):
+    """The answer to a reserve line."""
+
+    kind: Literal["reserved"] = "reserved"
+    call_id: str
+    room: Room
+    reason: str | None = None
+
+
+InputLine = Annotated[GenerationRequest | CancelLine | VerdictLine | ReservedLine, Field(discriminator="kind")]
 
 
 class SettleOutcome(StrEnum):
@@ -91,4 +111,21 @@ class SettledLine(Contract):
     document: Settled
 
 
-OutputLine = Annotated[CallLine | RejectLine | SlotLine | EventLine | SettledLine, Field(discriminator="kind")]
+class Reserve(Contract):
+    """A call that is about to be made, with the most it should take; its `call` line settles it."""
+
+    tenant: Name = DEFAULT_TENANT
+    job_id: JobId
+    request_id: str
+    call_id: str
+    need: Amount
+
+
+class ReserveLine(Contract):
+    kind: Literal["reserve"] = "reserve"
+    document: Reserve
+
+
+OutputLine = Annotated[
+    CallLine | RejectLine | SlotLine | EventLine | SettledLine | ReserveLine, Field(discriminator="kind")
+]

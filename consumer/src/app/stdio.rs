@@ -15,7 +15,10 @@ use crate::llm::provider::Providers;
 use crate::monitoring::{self, Counted, Metrics, Shown};
 use crate::plan::Plans;
 use crate::shutdown::Shutdown;
-use crate::stdio::{Admission, Control, Limits, StdioSource, StdioStore, Verdicts, Writer, watch_stdout};
+use crate::stdio::{
+    Admission, Control, Limits, Reservations, StdioJobs, StdioSource, StdioStore, Verdicts, Writer,
+    watch_stdout,
+};
 
 /// How long the last lines may take to be written once all work is done.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
@@ -31,6 +34,7 @@ pub async fn run(settings: Settings, admission: AdmissionMode, shutdown: Shutdow
     watch_stdout(shutdown.clone());
     let writer = Writer::start(std::io::stdout(), shutdown.clone());
     let jobs = Arc::new(Jobs::default());
+    let reservations = (admission == AdmissionMode::Ask).then(|| Arc::new(Reservations::default()));
     let (admission, verdicts) = match admission {
         AdmissionMode::Local => (Admission::Local(Default::default()), None),
         AdmissionMode::Ask => {
@@ -40,7 +44,10 @@ pub async fn run(settings: Settings, admission: AdmissionMode, shutdown: Shutdow
     };
     let desk = Arc::new(Desk {
         store: Counted::new(StdioStore { writer: writer.clone(), admission }, metrics.clone()),
-        jobs: Arc::clone(&jobs),
+        jobs: StdioJobs {
+            jobs: Arc::clone(&jobs),
+            asked: reservations.clone().map(|reservations| (reservations, writer.clone())),
+        },
         plans: Plans::new(MOST_PLANS),
         providers,
         client: Client::new(settings.calls.concurrency)?,
@@ -50,7 +57,7 @@ pub async fn run(settings: Settings, admission: AdmissionMode, shutdown: Shutdow
         hold: None,
     });
     let limits = Limits { prefetch: settings.prefetch };
-    let control = Control { jobs, verdicts, shutdown: shutdown.clone() };
+    let control = Control { jobs, verdicts, reservations, shutdown: shutdown.clone() };
     let source = StdioSource::start(BufReader::new(std::io::stdin()), &limits, writer.clone(), control);
     let source = Counted::new(source, metrics);
     let ended = run_until_stopped(desk, source, settings.drain_within).await;

@@ -3,6 +3,7 @@
 //! The reader ignores fields it does not know, so that producers can ship first; the writer puts every
 //! field out, nulls included. The golden examples in `schemas/examples` hold both languages to one form.
 
+mod budget;
 mod event;
 mod ledger;
 mod lineage;
@@ -13,6 +14,7 @@ mod slot;
 mod stdio;
 mod timestamp;
 
+pub use budget::{Amount, Budget, Holder, Price, SpendingDocument};
 pub use event::{EventDocument, Level, Service};
 pub use ledger::{CallDocument, CallOutcome, ClaimDocument, RejectDocument};
 pub use lineage::Lineage;
@@ -24,7 +26,8 @@ pub use request::{
 };
 pub use slot::{Provenance, RejectClass, Rung, SlotDocument, SlotState};
 pub use stdio::{
-    BadLine, CancelLine, InputLine, OutputLine, SettleOutcome, Settled, VerdictKind, VerdictLine, read_line,
+    BadLine, CancelLine, InputLine, OutputLine, Reserve, ReservedLine, RoomKind, SettleOutcome, Settled,
+    VerdictKind, VerdictLine, read_line,
 };
 pub use timestamp::Timestamp;
 

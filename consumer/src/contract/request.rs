@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{ColumnName, JobId, JsonObject, Lineage, Name, Sha256Hex, V1};
+use super::{Budget, ColumnName, JobId, JsonObject, Lineage, Name, Price, Sha256Hex, V1};
 
 /// The word that tells a request from other messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct RequestModel {
     pub timeout_seconds: f64,
     #[serde(default)]
     pub limits: Option<ModelLimits>,
+    /// For answers that do not say what they cost, and for the budget.
+    #[serde(default)]
+    pub price: Option<Price>,
 }
 
 /// What may be sent to the model in a minute.
@@ -126,12 +129,16 @@ pub struct GenerationRequest {
     pub slots: Vec<RequestSlot>,
     #[serde(default = "default_attempts")]
     pub max_attempts: u32,
+    /// Caps of the job: each of its calls is reserved before it is made.
+    #[serde(default)]
+    pub budget: Option<Budget>,
     #[serde(default)]
     pub traceparent: Option<String>,
 }
 
 const MOST_SLOTS: usize = 50;
 const MOST_PER_MINUTE: u64 = 1_000_000_000_000;
+const MOST_TOKENS: u64 = 1_000_000_000_000_000;
 const RESERVED_PARAMETERS: [&str; 4] = ["messages", "model", "stream", "n"];
 
 impl GenerationRequest {
@@ -158,6 +165,12 @@ impl GenerationRequest {
         }
         within("round", u64::from(self.round), 1, 1000)?;
         within("max_attempts", u64::from(self.max_attempts), 1, 20)?;
+        if let Some(budget) = &self.budget {
+            within("budget.max_tokens", budget.max_tokens.unwrap_or(1), 1, MOST_TOKENS)?;
+            if !budget.max_usd.is_none_or(|usd| usd > 0.0) {
+                return Err("budget.max_usd is not above 0".to_owned());
+            }
+        }
         within("recipe_seed", self.recipe_seed, 0, (1 << 53) - 1)?;
         within("the number of slots", self.slots.len() as u64, 1, MOST_SLOTS as u64)?;
         within("the number of output columns", self.output.len() as u64, 1, u64::MAX)?;
@@ -186,6 +199,10 @@ impl GenerationRequest {
         }
         if let Some(limits) = &model.limits {
             limits.check()?;
+        }
+        if let Some(price) = &model.price {
+            not_below_zero("model.price.input_per_million", price.input_per_million)?;
+            not_below_zero("model.price.output_per_million", price.output_per_million)?;
         }
         match RESERVED_PARAMETERS.iter().find(|key| model.parameters.contains_key(**key)) {
             Some(key) => Err(format!("model.parameters must not set {key}: the consumer sets it")),
@@ -239,6 +256,13 @@ fn within(what: &str, value: u64, low: u64, high: u64) -> Result<(), String> {
     match (low..=high).contains(&value) {
         true => Ok(()),
         false => Err(format!("{what} is {value}, want {low} to {high}")),
+    }
+}
+
+fn not_below_zero(what: &str, value: f64) -> Result<(), String> {
+    match value >= 0.0 {
+        true => Ok(()),
+        false => Err(format!("{what} is {value}, want 0 or more")),
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CallDocument, EventDocument, GenerationRequest, JobId, Name, RejectDocument, Round, SlotDocument,
+    Amount, CallDocument, EventDocument, GenerationRequest, JobId, Name, RejectDocument, Round, SlotDocument,
 };
 
 /// Make no further calls for this job, or only for rounds up to `through_round` of it.
@@ -36,12 +36,31 @@ pub struct VerdictLine {
     pub reason: Option<String>,
 }
 
+/// Whether a call fits into its job's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoomKind {
+    Granted,
+    Full,
+    Over,
+}
+
+/// The answer to a reserve line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservedLine {
+    pub call_id: String,
+    pub room: RoomKind,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
 /// What can be read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputLine {
     Request(Box<GenerationRequest>),
     Cancel(CancelLine),
     Verdict(VerdictLine),
+    Reserved(ReservedLine),
 }
 
 #[derive(Deserialize)]
@@ -89,8 +108,9 @@ fn read(line: &[u8]) -> Result<InputLine, String> {
         }
         "cancel" => parse(line).map(InputLine::Cancel),
         "verdict" => parse(line).map(InputLine::Verdict),
+        "reserved" => parse(line).map(InputLine::Reserved),
         other => Err(format!(
-            "kind is {:?}, want generation_request, cancel or verdict",
+            "kind is {:?}, want generation_request, cancel, verdict or reserved",
             other.chars().take(40).collect::<String>()
         )),
     }
@@ -124,6 +144,17 @@ pub struct Settled {
     pub line: Option<u64>,
 }
 
+/// A call that is about to be made, with the most that it should take; its call line settles it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reserve {
+    #[serde(default = "Name::default_tenant")]
+    pub tenant: Name,
+    pub job_id: JobId,
+    pub request_id: String,
+    pub call_id: String,
+    pub need: Amount,
+}
+
 /// What is written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", content = "document", rename_all = "snake_case")]
@@ -133,6 +164,7 @@ pub enum OutputLine {
     Slot(Box<SlotDocument>),
     Event(Box<EventDocument>),
     Settled(Box<Settled>),
+    Reserve(Box<Reserve>),
 }
 
 #[cfg(test)]

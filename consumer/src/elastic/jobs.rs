@@ -12,8 +12,10 @@ use super::far::Far;
 use super::judging::Written;
 use super::names::Kind;
 use super::operation::Operation;
-use crate::contract::{JobId, Name, Timestamp};
+use super::spending::Accounts;
+use crate::contract::{Amount, GenerationRequest, JobId, Name, Timestamp};
 use crate::jobs::{Blocking, JobView, Standing};
+use crate::spending::{Room, Spent};
 use crate::store::StoreGone;
 
 /// A stop is noticed within this time.
@@ -22,6 +24,24 @@ const FRESH: Duration = Duration::from_secs(1);
 const MOST: usize = 10_000;
 const RUNNING: [&str; 3] = ["publishing", "published", "planned"];
 const BLOCKED: &str = "blocked";
+const PAUSED: &str = "paused";
+
+/// How a job is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Block,
+    /// Its budget is used up.
+    Pause,
+}
+
+impl Stop {
+    fn state(self) -> &'static str {
+        match self {
+            Self::Block => BLOCKED,
+            Self::Pause => PAUSED,
+        }
+    }
+}
 const STANDING: &[&str] = &["state", "round", "reason"];
 
 /// The jobs of one installation.
@@ -30,6 +50,7 @@ pub struct ElasticJobs(Arc<Inner>);
 
 struct Inner {
     far: Far,
+    accounts: Accounts,
     views: Mutex<HashMap<(Name, JobId), Arc<View>>>,
 }
 
@@ -94,7 +115,8 @@ impl Look {
 impl ElasticJobs {
     /// Looks through `far`.
     pub fn new(far: Far) -> Self {
-        Self(Arc::new(Inner { far, views: Mutex::default() }))
+        let accounts = Accounts::new(far.clone());
+        Self(Arc::new(Inner { far, accounts, views: Mutex::default() }))
     }
 
     async fn look(&self, tenant: &Name, job: &JobId, round: u32) -> Result<Standing, StoreGone> {
@@ -123,10 +145,9 @@ impl ElasticJobs {
 
     async fn swap(
         &self,
-        tenant: &Name,
-        job: &JobId,
+        (tenant, job): (&Name, &JobId),
         round: u32,
-        reason: &str,
+        (stop, reason): (Stop, &str),
     ) -> Result<Blocking, StoreGone> {
         let target = self.0.far.target(Kind::Jobs, tenant.as_str(), job.as_str());
         loop {
@@ -137,18 +158,18 @@ impl ElasticJobs {
             if !known.runs(round) {
                 return Ok(Blocking::Known);
             }
-            let Some(body) = found.read::<Fields>().and_then(|fields| blocked(fields, reason)) else {
+            let Some(body) = found.read::<Fields>().and_then(|fields| stopped(fields, stop, reason)) else {
                 return Ok(Blocking::Known);
             };
             let operation = Operation::swap(&target, found.version, &body);
             match self.0.far.writes.ask(vec![operation]).await?.pop() {
                 Some(Written::Done(_)) => {
-                    (known.state, known.reason) = (BLOCKED.to_owned(), Some(reason.to_owned()));
+                    (known.state, known.reason) = (stop.state().to_owned(), Some(reason.to_owned()));
                     self.view(tenant, job).keep(Look { at, job: Some(known) });
                     return Ok(Blocking::New);
                 }
                 Some(Written::Refused(why)) => {
-                    tracing::error!(job_id = job.as_str(), reason, why, "the job cannot be blocked");
+                    tracing::error!(job_id = job.as_str(), reason, why, "the job cannot be stopped");
                     return Ok(Blocking::Known);
                 }
                 Some(Written::Outrun) | None => {}
@@ -179,8 +200,11 @@ impl View {
 /// A job document's fields as they are stored: what is not changed goes back to the byte.
 type Fields = BTreeMap<String, Box<RawValue>>;
 
-fn blocked(mut fields: Fields, reason: &str) -> Option<Vec<u8>> {
-    for (name, text) in [("state", BLOCKED), ("reason", reason), ("updated_at", Timestamp::now().as_str())] {
+fn stopped(mut fields: Fields, stop: Stop, reason: &str) -> Option<Vec<u8>> {
+    let now = Timestamp::now();
+    let paused_by = (stop == Stop::Pause).then_some(("paused_by", "budget"));
+    let changes = [("state", stop.state()), ("reason", reason), ("updated_at", now.as_str())];
+    for (name, text) in changes.into_iter().chain(paused_by) {
         fields.insert(name.to_owned(), to_raw_value(text).ok()?);
     }
     serde_json::to_vec(&fields).ok()
@@ -196,10 +220,33 @@ impl JobView for ElasticJobs {
     }
 
     async fn block(&self, tenant: &Name, job: &JobId, round: u32, reason: &str) -> Blocking {
-        match self.swap(tenant, job, round, reason).await {
+        match self.swap((tenant, job), round, (Stop::Block, reason)).await {
             Ok(blocking) => blocking,
             Err(StoreGone) => std::future::pending().await,
         }
+    }
+
+    async fn pause(&self, request: &GenerationRequest, reason: &str) -> Blocking {
+        let whose = (&request.tenant, &request.job_id);
+        match self.swap(whose, request.round, (Stop::Pause, reason)).await {
+            Ok(blocking) => blocking,
+            Err(StoreGone) => std::future::pending().await,
+        }
+    }
+
+    async fn reserve(&self, request: &GenerationRequest, _: &str, need: Amount) -> Room {
+        match self.0.accounts.reserve(&request.tenant, &request.job_id, need).await {
+            Some(room) => room,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn spent(&self, request: &GenerationRequest, _: &str, need: Amount, spent: Spent) {
+        self.0.accounts.settle(&request.tenant, &request.job_id, need, spent);
+    }
+
+    async fn accounted(&self, request: &GenerationRequest) {
+        self.0.accounts.kept(&request.tenant, &request.job_id).await;
     }
 }
 
@@ -239,7 +286,7 @@ mod tests {
     fn blocking_leaves_every_other_field_as_it_is() {
         let stored =
             r#"{"job_id":"j","recipe":{"n":1e400,"i":99999999999999999999},"state":"planned","reason":null}"#;
-        let body = blocked(serde_json::from_str(stored).unwrap(), "no \"key\"").unwrap();
+        let body = stopped(serde_json::from_str(stored).unwrap(), Stop::Block, "no \"key\"").unwrap();
         let text = String::from_utf8(body).unwrap();
         assert!(text.contains(r#""recipe":{"n":1e400,"i":99999999999999999999}"#), "{text}");
         assert!(text.contains(r#""state":"blocked""#) && text.contains(r#""reason":"no \"key\"""#), "{text}");

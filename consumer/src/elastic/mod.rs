@@ -6,7 +6,7 @@
 //! - `operation`, `judging`, `reasons`   one write, and what its answer means
 //! - `names`, `documents`, `registry`    how indexes and documents are called, what every writer adds
 //! - `claims`, `ledger`, `noted`, `store`   the record store
-//! - `jobs`, `starts`   how jobs stand, how often messages began; `prepared` whether the indexes are there
+//! - `jobs`, `starts`   how jobs stand, how often messages began; `spending` their budgets; `prepared` whether the indexes are there
 //!
 //! Decisions 0005, 0010 and 0011 bind it; Python's `core/synthmill/stack/elastic/` is its twin.
 
@@ -26,6 +26,7 @@ mod prepared;
 mod reads;
 mod reasons;
 mod registry;
+mod spending;
 mod starts;
 mod store;
 mod writes;

@@ -14,12 +14,13 @@ pub enum Kind {
     Calls,
     Claims,
     Starts,
+    Reports,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Jobs, Self::Rejects, Self::Events, Self::Calls, Self::Claims, Self::Starts];
+    pub const ALL: [Self; 7] =
+        [Self::Jobs, Self::Rejects, Self::Events, Self::Calls, Self::Claims, Self::Starts, Self::Reports];
 
     /// The word in the index's name.
     pub fn word(self) -> &'static str {
@@ -30,6 +31,7 @@ impl Kind {
             Self::Calls => "calls",
             Self::Claims => "claims",
             Self::Starts => "starts",
+            Self::Reports => "reports",
         }
     }
 }

@@ -22,10 +22,16 @@ impl Default for Calls {
 }
 
 impl Calls {
+    /// The id that one more call will have.
+    pub fn upcoming(&self, request_id: &str) -> String {
+        ids::call_id(request_id, self.made + 1, self.delivery)
+    }
+
     /// The id of one more call.
     pub fn next(&mut self, request_id: &str) -> String {
+        let id = self.upcoming(request_id);
         self.made += 1;
-        ids::call_id(request_id, self.made, self.delivery)
+        id
     }
 
     /// Which call comes next.

@@ -3,6 +3,7 @@
 use serde_json::json;
 use tokio::time::{Duration, Instant, sleep};
 
+use super::allowance::{self, Allowed, Held};
 use super::answer::Answer;
 use super::breaker::{Change, Health, Pass};
 use super::calls::Calls;
@@ -14,7 +15,7 @@ use super::provider::Line;
 use super::rates::{Reservation, Shape};
 use super::retries::Retry;
 use super::turn::{self, Leave};
-use crate::contract::{CallOutcome, GenerationRequest, JsonObject, Level, Rung, Sha256Hex};
+use crate::contract::{CallOutcome, GenerationRequest, JsonObject, Level, Price, Rung, Sha256Hex};
 use crate::desk::{Desk, Halt};
 use crate::documents::{self, CallFacts, Share};
 use crate::ids;
@@ -44,6 +45,22 @@ pub struct Question<'run> {
     pub failures: u32,
 }
 
+impl Question<'_> {
+    /// What tokens of the model cost, where that is known.
+    pub fn price(&self) -> Option<&Price> {
+        self.request.model.as_ref().and_then(|model| model.price.as_ref())
+    }
+
+    /// What an answer cost: as it says itself, else by the price.
+    pub fn cost_of(&self, answer: &Answer) -> Option<f64> {
+        let told = answer.prompt_tokens > 0 || answer.completion_tokens > 0;
+        let priced = || self.price().filter(|_| told);
+        answer
+            .cost_usd
+            .or_else(|| priced().map(|price| price.of(answer.prompt_tokens, answer.completion_tokens)))
+    }
+}
+
 /// A call that counts as an attempt.
 pub struct Reply {
     pub facts: CallFacts,
@@ -64,9 +81,9 @@ pub async fn ask<S: Store, J: JobView>(
     let mut rung = question.line.forms.rung();
     let mut unreached = 0;
     loop {
-        let (Leave { permit, pass, reservation }, composed) =
-            leave(desk, question, calls, || compose(rung)).await?;
-        let (facts, result) = call(desk, question, calls, rung, composed, reservation).await?;
+        let (Leave { permit, pass, reservation }, composed, held) =
+            allowed(desk, question, calls, || compose(rung)).await?;
+        let (facts, result) = call(desk, question, calls, (rung, composed), (reservation, held)).await?;
         let Err(error) = &result else {
             question.line.limiter.succeeded();
             question.line.forms.answered(rung);
@@ -156,6 +173,26 @@ async fn wait_after_failure<S: Store, J: JobView>(
     }
 }
 
+/// Waits until this call may go out and its job's budget has room for it.
+async fn allowed<'run, S: Store, J: JobView>(
+    desk: &'run Desk<S, J>,
+    question: &'run Question<'run>,
+    calls: &Calls,
+    compose: impl Fn() -> serde_json::Result<Composed>,
+) -> Result<(Leave, Composed, Option<Held<'run, S, J>>), Halt> {
+    loop {
+        let (leave, composed) = leave(desk, question, calls, &compose).await?;
+        match allowance::ask(desk, question, calls, &composed).await? {
+            Allowed::Yes(held) => return Ok((leave, composed, held)),
+            Allowed::Later => {
+                // others may call meanwhile
+                drop(leave);
+                allowance::wait(desk, calls).await?;
+            }
+        }
+    }
+}
+
 /// Waits until this call may go out, and looks a last time whether it still should. The body is only written before
 /// the wait where limits are declared, which count its length: else all that wait would hold theirs.
 async fn leave<S: Store, J: JobView>(
@@ -193,9 +230,8 @@ async fn call<S: Store, J: JobView>(
     desk: &Desk<S, J>,
     question: &Question<'_>,
     calls: &mut Calls,
-    rung: Rung,
-    composed: Composed,
-    reservation: Option<Reservation>,
+    (rung, composed): (Rung, Composed),
+    (reservation, held): (Option<Reservation>, Option<Held<'_, S, J>>),
 ) -> Result<(CallFacts, Result<Answer, CallError>), Halt> {
     let request = question.request;
     let job = request.job_id.as_str();
@@ -218,7 +254,7 @@ async fn call<S: Store, J: JobView>(
         |answer| Share {
             prompt_tokens: answer.prompt_tokens,
             completion_tokens: answer.completion_tokens,
-            cost_usd: answer.cost_usd,
+            cost_usd: question.cost_of(answer),
         },
     );
     let model = result.as_ref().ok().and_then(|answer| answer.model.clone());
@@ -231,6 +267,9 @@ async fn call<S: Store, J: JobView>(
         Err(error) => (error.outcome(), error.status),
     };
     desk.store.note(vec![Fact::Call(Box::new(document))]).await?;
+    if let Some(held) = held {
+        held.ended(&result);
+    }
     Ok((facts, result))
 }
 
@@ -244,8 +283,10 @@ async fn send<S, J>(
 ) -> Result<Answer, CallError> {
     let line = question.line;
     reservation.iter_mut().for_each(Reservation::sent);
+    let shape = Shape::of(&body, question.slots.len(), question.parameters);
     let Heard { result, told } = desk.client.chat(question.target, &line.address, body, identity).await;
     let tokens = result.as_ref().map_or((0, 0), |answer| (answer.prompt_tokens, answer.completion_tokens));
+    line.learn(&shape, tokens);
     line.pace.told(&told, line.limiter.in_flight(), tokens.0 + tokens.1);
     if let Some(reservation) = reservation {
         match result.as_ref().map_err(|error| error.kind) {

@@ -1,8 +1,9 @@
 //! One chat call to any OpenAI-compatible address, and when it may be made.
 //!
 //! `exchange` makes the calls, `calls` numbers those of a delivery; `client` speaks HTTP; `answer` reads what came, `error` says what a failure means; `limiter`, `breaker`,
-//! `budget`, `backoff`, `rates` and `pace` say when, `turn` asks them all; `forms` remembers which form of answer an address can be asked for.
+//! `budget`, `backoff`, `rates` and `pace` say when, `turn` asks them all, `allowance` the job's budget; `forms` remembers which form of answer an address can be asked for.
 
+pub mod allowance;
 pub mod answer;
 pub mod backoff;
 pub mod breaker;

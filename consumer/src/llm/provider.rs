@@ -11,7 +11,7 @@ use super::client;
 use super::forms::Forms;
 use super::limiter::Limiter;
 use super::pace::Pace;
-use super::rates::Rates;
+use super::rates::{Estimate, Rates, Shape};
 use super::retries::{Retries, Retry};
 use super::turn::Waiting;
 use crate::contract::{ModelLimits, RequestModel};
@@ -49,10 +49,26 @@ pub struct Line {
     pub waiting: Arc<Waiting>,
     /// Of the recipes that declare the same limits for the same key; none when none are declared.
     pub rates: Option<Arc<Rates>>,
+    /// What calls take, for jobs with a budget.
+    pub estimate: Arc<Mutex<Estimate>>,
     pub address: Arc<client::Address>,
     /// Of the address, shared by its models.
     pub breaker: Arc<Breaker>,
     pub budget: Arc<Budget>,
+}
+
+impl Line {
+    /// Input and output tokens that a call of this shape should take at most.
+    pub fn expected(&self, shape: &Shape) -> (u64, u64) {
+        self.estimate.lock().unwrap_or_else(PoisonError::into_inner).most(shape)
+    }
+
+    /// Learns what a call of this shape took; an answer that does not say teaches nothing.
+    pub fn learn(&self, shape: &Shape, (input, output): (u64, u64)) {
+        if input > 0 || output > 0 {
+            self.estimate.lock().unwrap_or_else(PoisonError::into_inner).learn(shape, input, output);
+        }
+    }
 }
 
 /// A line as it is shown.
@@ -187,6 +203,7 @@ impl Providers {
             pace: Arc::default(),
             waiting: Arc::default(),
             rates: None,
+            estimate: Arc::default(),
             address: Arc::new(client::Address::of(base_url)),
             breaker: Arc::clone(&address.breaker),
             budget: Arc::clone(&address.budget),

@@ -3,12 +3,14 @@
 mod claims;
 mod lines;
 mod reader;
+mod reservations;
 mod store;
 mod verdicts;
 mod watch;
 mod writer;
 
 pub use reader::{Control, Limits, StdioSource, Ticket};
+pub use reservations::{Reservations, StdioJobs};
 pub use store::{Admission, StdioStore};
 pub use verdicts::Verdicts;
 pub use watch::watch_stdout;

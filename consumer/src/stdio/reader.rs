@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::lines::{Line, Lines};
+use super::reservations::Reservations;
 use super::verdicts::{Taken, Verdicts};
 use super::writer::Writer;
 use crate::contract::{
@@ -47,6 +48,7 @@ pub struct Control {
     pub jobs: Arc<Jobs>,
     /// None: nobody is asked.
     pub verdicts: Option<Arc<Verdicts>>,
+    pub reservations: Option<Arc<Reservations>>,
     pub shutdown: Shutdown,
 }
 
@@ -55,6 +57,7 @@ impl Control {
     fn end(&self) {
         if let Some(verdicts) = &self.verdicts {
             verdicts.close();
+            self.reservations.iter().for_each(|reservations| reservations.close());
             self.shutdown.drain();
         }
     }
@@ -189,6 +192,10 @@ fn take(text: &[u8], number: u64, control: &Control) -> Option<Body> {
         Ok(InputLine::Request(request)) => Some(Ok(request)),
         Ok(InputLine::Cancel(line)) => {
             control.jobs.cancel(&line);
+            None
+        }
+        Ok(InputLine::Reserved(line)) => {
+            control.reservations.iter().for_each(|reservations| reservations.take(&line));
             None
         }
         Ok(InputLine::Verdict(line)) => {

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use synthmill_consumer::contract::{
     CallDocument, CancelLine, ClaimDocument, EventDocument, GenerationRequest, InputLine, OutputLine,
-    RejectDocument, SlotDocument, ValueType, VerdictLine, read_line, read_request,
+    RejectDocument, ReservedLine, SlotDocument, SpendingDocument, ValueType, VerdictLine, read_line,
+    read_request,
 };
 use synthmill_consumer::template::{Scope, Templates};
 use synthmill_consumer::{cast, ids};
@@ -56,6 +57,7 @@ fn every_valid_example_is_read_and_written_equal() {
     round_trips::<ClaimDocument>("claim");
     round_trips::<EventDocument>("event");
     round_trips::<OutputLine>("output_line");
+    round_trips::<SpendingDocument>("spending");
 }
 
 #[test]
@@ -75,6 +77,7 @@ fn every_input_line_is_read_or_refused_as_in_python() {
                 InputLine::Request(request) => serde_json::to_value(request),
                 InputLine::Cancel(line) => serde_json::to_value::<CancelLine>(line),
                 InputLine::Verdict(line) => serde_json::to_value::<VerdictLine>(line),
+                InputLine::Reserved(line) => serde_json::to_value::<ReservedLine>(line),
             };
         let mut again = again.unwrap();
         again["kind"] = value["kind"].clone();

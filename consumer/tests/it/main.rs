@@ -1,5 +1,6 @@
 //! Drives the built program over its standard streams against a scripted provider. One binary, many cases.
 
+mod budget;
 mod contracts;
 mod elastic;
 mod elastic_busy;

@@ -3,6 +3,7 @@
 # Layout
 - `child`    the consumer process and its lines
 - `intake`   decides by the job document what becomes of a delivery
+- `reservations`  the accounts of jobs with a budget, for the calls of one child
 - `results`  writes answers and settles their requests in one transaction
 - `lane`     one child, the requests inside it, and the loops that serve it
 - `watch`    tells the child when a job in it was stopped

@@ -6,6 +6,7 @@ from enum import Enum, auto
 
 from synthmill.bridge.child import Child
 from synthmill.bridge.intake import Feed, JobKey
+from synthmill.bridge.reservations import Reservations
 from synthmill.bridge.results import Batch, apply
 from synthmill.embedded.database import Database
 from synthmill.jobs.documents import Changes, change_job
@@ -39,6 +40,7 @@ class Lane:
     store: RecordStore
     consumption: Consumption
     child: Child
+    reservations: Reservations
     _inside: dict[str, _Inside] = field(default_factory=dict)
     _lines: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(_BATCH_LINES * 2))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -116,7 +118,11 @@ class Lane:
     async def _apply(self, lines: list[bytes]) -> None:
         deliveries = {request_id: inside.delivery for request_id, inside in self._inside.items()}
         batch = Batch.of(lines)
-        applied = await apply(self.database, self.store, self.consumption, deliveries, batch, self._claiming())
+        applied = await apply(
+            self.database, self.store, self.consumption, deliveries, batch, self._claiming(), self.reservations
+        )
+        for reserved in applied.reserved:
+            await self.child.send(reserved.model_dump_json().encode())
         for verdict in applied.verdicts:
             await self.child.send(verdict.model_dump_json().encode())
         for settled in applied.settled:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from synthmill.bridge.reservations import Reservations
 from synthmill.embedded.database import Database
 from synthmill.ports.broker import Consumption, Delivery, Settlement
 from synthmill.ports.records import (
@@ -20,7 +21,7 @@ from synthmill.ports.records import (
 from synthmill_schemas.ids import claim_id
 from synthmill_schemas.ledger import ClaimDocument
 from synthmill_schemas.slot import SlotState, slot_rank
-from synthmill_schemas.stdio import SettleOutcome, Verdict, VerdictLine
+from synthmill_schemas.stdio import ReservedLine, SettleOutcome, Verdict, VerdictLine
 
 _VERDICTS = {
     WriteStatus.STORED: Verdict.STORED,
@@ -41,6 +42,7 @@ class Batch:
     slots: list[Document] = field(default_factory=list)
     ledgers: list[Write] = field(default_factory=list)
     settled: list[Document] = field(default_factory=list)
+    reserves: list[Document] = field(default_factory=list)
 
     @classmethod
     def of(cls, lines: Sequence[bytes]) -> "Batch":
@@ -57,6 +59,8 @@ class Batch:
                 self.slots.append(document)
             case "settled":
                 self.settled.append(document)
+            case "reserve":
+                self.reserves.append(document)
             case _:
                 collection, id_ = _LEDGERS[kind]
                 place = Place(document["tenant"], collection)
@@ -69,6 +73,7 @@ class Applied:
 
     verdicts: Sequence[VerdictLine]
     settled: Sequence[Document]
+    reserved: Sequence[ReservedLine]
 
 
 async def apply(
@@ -78,14 +83,17 @@ async def apply(
     deliveries: Mapping[str, Delivery],
     batch: Batch,
     claimed: set[str],
+    reservations: Reservations,
 ) -> Applied:
-    """One transaction: claims, slots, ledgers, then the settlements; `claimed` are jobs' datasets with claims."""
+    """One transaction: claims, slots, ledgers, accounts, settlements; `claimed` are jobs' datasets with claims."""
     async with database.transaction():
         verdicts = await _write_slots(store, batch.slots, claimed)
         await store.bulk(batch.ledgers)
+        calls = [write.document for write in batch.ledgers if write.place.collection is Collection.CALLS]
+        reserved = await reservations.apply(batch.reserves, calls, batch.settled)
         for settled in batch.settled:
             await _settle(consumption, deliveries, settled)
-    return Applied(verdicts, batch.settled)
+    return Applied(verdicts, batch.settled, reserved)
 
 
 async def _write_slots(store: RecordStore, slots: Sequence[Document], claimed: set[str]) -> list[VerdictLine]:

@@ -6,6 +6,7 @@ import logging
 from synthmill.bridge.child import Child, running_child
 from synthmill.bridge.intake import Drop, Feed, JobViews, Unreadable, take_in
 from synthmill.bridge.lane import Fed, Lane
+from synthmill.bridge.reservations import Reservations
 from synthmill.bridge.watch import watch_jobs
 from synthmill.embedded import EmbeddedServices
 from synthmill.ports.broker import EVIDENCE_PREFIX, Consumption, Delivery, Queue, Settlement
@@ -129,6 +130,8 @@ class Bridge:
 
     async def _put_back(self, consumption: Consumption, lane: Lane) -> None:
         """What a child left unfinished: after an orderly stop as if it had never begun, after a crash with evidence."""
+        async with self._services.database.transaction():
+            await lane.reservations.abandon()
         if self._stopping.is_set():
             for delivery in lane.deliveries:
                 await consumption.settle(delivery, Settlement.RELEASE)
@@ -146,7 +149,8 @@ class Bridge:
             watching.cancel()
 
     def _new_lane(self, consumption: Consumption, child: Child) -> Lane:
-        return Lane(self._services.database, self._services.store, consumption, child)
+        database, store = self._services.database, self._services.store
+        return Lane(database, store, consumption, child, Reservations(store))
 
 
 def _crashes(delivery: Delivery) -> int:

@@ -18,3 +18,6 @@ async def watch_jobs(lane: Lane, views: JobViews) -> None:
                 told[job] = through
                 await lane.cancel(job, through)
         views.forget(lane.jobs)
+        if lane.reservations.beat_is_due:
+            async with lane.database.transaction():
+                await lane.reservations.beat()

@@ -1,6 +1,8 @@
 """Options that several commands share, worded once."""
 
+import functools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -65,3 +67,29 @@ json_option = click.option("as_json", "--json", is_flag=True, help="one JSON obj
 direct_option = click.option(
     "--direct", is_flag=True, help="without Prefect: everything from this process; so it is on the stack anyway"
 )
+
+
+_max_usd_option = click.option(
+    "--max-usd",
+    metavar="USD",
+    type=click.FloatRange(min=0, min_open=True),
+    help="pause before a call that might make the job cost more",
+)
+_max_tokens_option = click.option(
+    "--max-tokens",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="pause before a call that might make the job take more tokens, prompts and answers together",
+)
+
+
+def caps_options(command: Callable[..., int]) -> Callable[..., int]:
+    """`--max-usd` and `--max-tokens`; the command gets them together, as the Budget `caps`."""
+
+    @functools.wraps(command)
+    def with_caps(*, max_usd: float | None, max_tokens: int | None, **others: object) -> int:
+        from synthmill_schemas.budget import Budget
+
+        return command(caps=Budget(max_usd=max_usd, max_tokens=max_tokens), **others)
+
+    return _max_usd_option(_max_tokens_option(with_caps))

@@ -11,6 +11,7 @@ from synthmill.errors import InputUnusable
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.tracing import Trace
 from synthmill_schemas.base import JsonObject
+from synthmill_schemas.budget import Budget
 from synthmill_schemas.job import JobPurpose
 
 _READ_BYTES = 1 << 20
@@ -44,6 +45,7 @@ class JobOrder:
     labels: JsonObject = field(default_factory=dict)
     purpose: JobPurpose = JobPurpose.DATASET
     refresh: bool = False  # make records of new and changed seeds only
+    caps: Budget | None = None  # what its calls may take; None: as the recipe says
     trace: Trace | None = None  # that the job goes on with; None: one of its own
     about: Sequence[str] = ()  # words to find it by, beside those of its recipe and its sources
     keyless: bool = False  # without an answer its client cannot ask for it again

@@ -15,7 +15,7 @@ async def pause(services: Services, tenant: str, job_id: str, *, service: Servic
             return None
         if job.state not in RUNNING_STATES:
             raise UserError(f"job {job.job_id} is {job.state}; there is nothing to pause")
-        return {"state": JobState.PAUSED, "reason": reason}
+        return {"state": JobState.PAUSED, "reason": reason, "paused_by": None}
 
     job = (await change_job(services.store, tenant, job_id, decide)).document
     text = f"job {job_id} was paused in round {job.round}"

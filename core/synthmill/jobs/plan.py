@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
 from synthmill import tracing
+from synthmill.jobs.account import open_account
 from synthmill.jobs.documents import Changes, change_job, trace_of, turn_of
 from synthmill.jobs.events import Service, say
+from synthmill.jobs.prices import price_of
 from synthmill.jobs.refresh import compiled_for, seed_sets
 from synthmill.jobs.rounds import attempts_allowed
 from synthmill.jobs.status import FINAL_CLASSES
@@ -17,9 +19,11 @@ from synthmill.ports.records import Collection, Place, RecordStore, Write, Write
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
 from synthmill.tracing import Trace
+from synthmill_schemas.budget import Budget
 from synthmill_schemas.generation import GenerationRequest
 from synthmill_schemas.ids import job_message_id, record_id
 from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, PlanCheckpoint
+from synthmill_schemas.recipe import Model
 from synthmill_schemas.seed import SeedDocument
 from synthmill_schemas.slot import RejectClass, SlotDocument, SlotState
 
@@ -71,6 +75,8 @@ async def _begin(services: Services, job: JobDocument) -> _Round:
     compiled = compiled_for(job)
     space = SeedSpace(seed_sets(job), compiled.recipe.seeds, compiled.recipe.seed)
     records = job.records or resolve_records(compiled, space)
+    if job.budget is not None:
+        await open_account(services.store, job)
     await services.store.ensure_dataset(job.tenant, job.dataset, compiled.record_schema, job_id=job.job_id)
     if job.records is None:
         attempts = attempts_allowed(compiled.recipe.target, candidates=0, open_slots=records)
@@ -157,8 +163,19 @@ async def _ended(round_: _Round) -> JobDocument:
 def _message(round_: _Round, request: GenerationRequest) -> Message:
     """The request with what the job knows; its trace stands in the body too, which is all that `--stdio` gets."""
     trace = str(round_.trace.child(request.request_id))
-    whole = request.model_copy(update={"max_attempts": round_.job.max_attempts, "traceparent": trace})
+    told = {"max_attempts": round_.job.max_attempts, "traceparent": trace, **_budgeted(round_.job, request)}
+    whole = request.model_copy(update=told)
     return Message(request.request_id, round_.planner.encode(whole), {tracing.HEADER: trace})
+
+
+def _budgeted(job: JobDocument, request: GenerationRequest) -> dict[str, object]:
+    """What a request says of its job's caps, and of the price that its calls are reserved by."""
+    if job.budget is None or request.model is None:
+        return {}
+    caps = Budget(max_usd=job.budget.max_usd, max_tokens=job.budget.max_tokens)
+    model = request.model
+    known = price_of(Model(route=model.route, base_url=model.base_url, price=model.price))
+    return {"budget": caps, "model": model.model_copy(update={"price": known.price if known else None})}
 
 
 async def _seeds(round_: _Round, slots: Sequence[int]) -> dict[str, SeedDocument]:

@@ -3,8 +3,10 @@
 from typing import Literal
 
 from synthmill.errors import UserError
+from synthmill.jobs.account import recount
 from synthmill.jobs.documents import Changes, change_job
 from synthmill.jobs.events import Service
+from synthmill.jobs.spending import used_up, what_to_do
 from synthmill.jobs.status import Status
 from synthmill.jobs.submit import publish
 from synthmill.runs.wishes import Wish, wanted
@@ -54,6 +56,8 @@ async def resume(services: Services, job: JobDocument, status: Status, *, by: Se
             f"job {job.job_id} has used {status.candidates} of max_candidates {job.recipe.target.max_candidates}; "
             "raise it in the recipe and start a new job"
         )
+    if job.budget and (full := used_up(job.budget, await recount(services.store, job))) is not None:
+        raise UserError(what_to_do(job.job_id, full))
     if by != "flow":  # noted first: a run that was cancelled must not be taken for the job's end again
         await services.store.bulk(wanted(services.settings, Wish.CONTINUE, job.tenant, job.job_id))
     return await _raise_round(services, job, "all", attempts, by=by)
@@ -72,7 +76,10 @@ async def _raise_round(
             "state": JobState.PUBLISHING,
             "checkpoint": None,
             "reason": None,
+            "paused_by": None,
         }
 
+    if job.budget is not None:
+        await recount(services.store, job)
     await change_job(services.store, job.tenant, job.job_id, decide)
     return await publish(services, job.tenant, job.job_id, by=by)

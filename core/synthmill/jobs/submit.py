@@ -9,6 +9,7 @@ from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, s
 from synthmill.jobs.events import Service, say
 from synthmill.jobs.files import input_prefix
 from synthmill.jobs.order import InputFile, JobOrder
+from synthmill.jobs.prices import ordered_budget
 from synthmill.jobs.tenants import tenant_note
 from synthmill.ports.broker import Message, Queue
 from synthmill.ports.objects import StoredObject
@@ -30,6 +31,7 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
     found = await find_job(services.store, order.tenant, order.job_id)
     if found is not None:
         return _same(found.document, order)
+    budget = ordered_budget(order.recipe.recipe, order.caps)
     sources = [await _put(services, order, number, file) for number, file in enumerate(order.inputs)]
     document = JobDocument(
         tenant=order.tenant,
@@ -41,6 +43,7 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
         labels=order.labels,
         about=_about(order),
         purpose=order.purpose,
+        budget=budget,
         refresh=Refresh() if order.refresh else None,
         keyless=order.keyless,
         flow_run_id=order.flow_run_id,

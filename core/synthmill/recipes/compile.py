@@ -106,12 +106,18 @@ def _compile_draft(draft: Draft, found: list[Found], located: Located, source: s
 
 
 def _hash(recipe: Recipe) -> str:
-    # Limits say when calls are made, the gate judges what was made, prune says what becomes of records that others
-    # made: a recipe with others of them makes the same records.
+    # Limits say when calls are made, caps and prices how many may be, the gate judges what was made, prune says what
+    # becomes of records that others made: a recipe with others of them makes the same records.
     dump = recipe.model_dump(
         mode="json",
         by_alias=True,
-        exclude={"description": True, "gate": True, "model": {"limits": True}, "seeds": {"prune": True}},
+        exclude={
+            "description": True,
+            "gate": True,
+            "model": {"limits", "price"},
+            "seeds": {"prune"},
+            "target": {"max_usd", "max_tokens"},
+        },
     )
     return hashlib.sha256(canonical_json(dump).encode()).hexdigest()
 

@@ -28,7 +28,7 @@ class CompiledRecipe:
 
     recipe: Recipe
     recipe_hash: str
-    """sha256 of the recipe without its description, its gate and its model's limits, defaults filled in."""
+    """sha256 of the recipe without what does not change the records: description, gate, limits, prices and caps."""
     source_fields: Mapping[str, str]
     """Source column to the input's field."""
     tuple_columns: tuple[TupleColumn, ...]
@@ -112,4 +112,5 @@ def _request_model(model: Model) -> RequestModel:
         parameters=dict(model.parameters),
         timeout_seconds=model.timeout_seconds,
         limits=model.limits,
+        price=model.price,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from synthmill.bridge.reservations import Reservations
 from synthmill.bridge.results import Applied, Batch, apply
 from synthmill.embedded import EmbeddedServices, open_embedded
 from synthmill.errors import StorageFull
@@ -60,7 +61,8 @@ async def applied(
 ) -> Applied:
     deliveries = {} if delivery is None else {"request-1": delivery}
     jobs = {JOB, "job-2"} if claimed else set()
-    return await apply(services.database, services.store, consumption, deliveries, Batch.of(lines), jobs)
+    reservations = Reservations(services.store)
+    return await apply(services.database, services.store, consumption, deliveries, Batch.of(lines), jobs, reservations)
 
 
 def verdicts(result: Applied) -> list[Verdict]:

@@ -16,8 +16,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio::time::{Instant, sleep_until};
 
 use crate::contract::ModelLimits;
-use estimate::Estimate;
-pub use estimate::Shape;
+pub use estimate::{Estimate, Shape};
 use ledger::{Amounts, Bounds, Ledger};
 
 /// What one set of declared limits has let through.

@@ -2,10 +2,14 @@
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from synthmill.cli import options
+
+if TYPE_CHECKING:
+    from synthmill_schemas.budget import Budget
 
 
 @click.command("run")
@@ -19,6 +23,7 @@ from synthmill.cli import options
 @options.out_option
 @options.dataset_option
 @options.job_id_option
+@options.caps_options
 @options.direct_option
 @options.json_option
 def run_command(
@@ -30,6 +35,7 @@ def run_command(
     out: Path | None,
     dataset: str | None,
     job_id: str | None,
+    caps: "Budget",
     direct: bool,
     as_json: bool,
 ) -> int:
@@ -54,7 +60,7 @@ def run_command(
     settings = load_settings()
     job = job_id or new_job_id()
     folder = (out or default_out(compiled.recipe.name, job)).absolute()
-    order = JobOrder(settings.tenant, job, compiled, files, labels={"out": str(folder)})
+    order = JobOrder(settings.tenant, job, compiled, files, labels={"out": str(folder)}, caps=caps)
 
     async def begin(services: Services) -> JobDocument:
         return await submit(services, order)

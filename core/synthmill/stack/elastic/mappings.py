@@ -114,6 +114,8 @@ _FIELDS: dict[Collection, Mapping] = {
         "about": TEXT,
         "purpose": WORD,
         "refresh": KEPT,
+        "budget": KEPT,
+        "paused_by": WORD,
         "keyless": BOOLEAN,
         "earlier_records": LONG,
         "rounds_from": LONG,
