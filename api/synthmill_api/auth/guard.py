@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from synthmill.jobs.documents import find_job
 from synthmill_api.auth.scopes import Caller, Scope
 from synthmill_api.dependencies import Runtime, runtime_of
 from synthmill_api.errors import ALWAYS, Code, Refused
@@ -77,8 +78,7 @@ class GuardedRoute(APIRoute):
         async def serve(request: Request) -> Response:
             runtime = runtime_of(request)
             caller = request.state.caller = await _admitted(runtime, request, needed)
-            if work is not Work.NONE:
-                await runtime.quotas.admit_work(caller.tenant, _job_there_may_be(request, caller.tenant, work))
+            await _admit_work(runtime, request, caller.tenant, work)
             if body is Body.FILE:
                 return await _receiving(runtime, request, caller.tenant, handle)
             return await handle(_bounded(runtime, request, body))
@@ -135,7 +135,9 @@ async def _take_one(runtime: Runtime, request: Request, tenant: str) -> None:
         raise Refused(Code.RATE_LIMITED, detail, retry_after=taken.next_in)
 
 
-def _job_there_may_be(request: Request, tenant: str, work: Work) -> str | None:
+async def _admit_work(runtime: Runtime, request: Request, tenant: str, work: Work) -> None:
     key = request.headers.get("idempotency-key")
-    made = job_id_from_key(tenant, key) if key and work is Work.NEW_JOB else None
-    return made or request.path_params.get("job_id")
+    if work is Work.NEW_JOB and key and await find_job(runtime.services.store, tenant, job_id_from_key(tenant, key)):
+        return  # asked for again, which costs nothing
+    if work is not Work.NONE:
+        await runtime.quotas.admit_work(tenant, request.path_params.get("job_id"))
