@@ -5,7 +5,7 @@
 - `config`        its settings
 - `errors`        every failure as problem+json, with a stable code and what to do
 - `dependencies`  what an endpoint is given
-- `auth/`         keys, scopes, and the route class that refuses before a body is read
+- `auth/`         keys, tokens, scopes, and the route class that refuses before a body is read
 - `kit/`          bodies, pages and streams, without a word of our domain
 - `metrics`       what is counted; `kit/observed` sees every request
 - `handlers`      turns what was raised into such an answer

@@ -13,6 +13,7 @@ from synthmill.services import open_services
 from synthmill.settings import Settings
 from synthmill_api.auth.keys import KeyRing
 from synthmill_api.auth.secret import installation_secret
+from synthmill_api.auth.tokens import TokenReader
 from synthmill_api.config import ApiConfig
 from synthmill_api.datasets.endpoints import router as datasets
 from synthmill_api.dead_letters.endpoints import router as dead_letters
@@ -68,9 +69,10 @@ def create_app(settings: Settings, config: ApiConfig) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_services(settings) as services:
             keys = KeyRing(services.store, installation_secret(config, settings))
+            tokens = None if config.oidc is None else TokenReader(config.oidc)
             readiness = Readiness(port_questions(services))
             quotas = Keeper(services.store, config.quotas, config.processes)
-            app.state.runtime = Runtime(services, config, keys, readiness, quotas, hub)
+            app.state.runtime = Runtime(services, config, keys, tokens, readiness, quotas, hub)
             try:
                 yield
             finally:

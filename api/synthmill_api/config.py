@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from synthmill_api.auth.tokens import OidcSettings
 from synthmill_api.quotas.limits import Limits
 
 
@@ -25,6 +26,7 @@ class ApiConfig(BaseSettings):
     max_body_bytes: int = Field(8 << 20, ge=1_024, description="the largest JSON body")
     model_urls: list[str] = Field([], description="base URLs that recipes may name; others are refused")
     model_key_variables: list[str] = Field([], description="what recipes may name as api_key_env")
+    oidc: OidcSettings | None = Field(None, description="whose tokens are taken beside keys; none: nobody's")
     processes: int = Field(1, ge=1, description="API processes that share a tenant's request rate")
     quotas: Limits = Field(
         Limits(requests_per_second=10_000, burst=10_000), description="of tenants that have no limits of their own"

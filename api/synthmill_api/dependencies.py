@@ -10,6 +10,7 @@ from synthmill.monitoring.readiness import Readiness
 from synthmill.services import Services
 from synthmill_api.auth.keys import KeyRing
 from synthmill_api.auth.scopes import Caller
+from synthmill_api.auth.tokens import TokenReader
 from synthmill_api.config import ApiConfig
 from synthmill_api.live.service import Hub
 from synthmill_api.quotas.keeper import Keeper
@@ -22,6 +23,7 @@ class Runtime:
     services: Services
     config: ApiConfig
     keys: KeyRing
+    tokens: TokenReader | None
     readiness: Readiness
     quotas: Keeper
     live: Hub

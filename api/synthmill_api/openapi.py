@@ -14,6 +14,7 @@ _DESCRIPTION = (
     "Files and a recipe in, exactly the N synthetic records you asked for out. Every failure is an RFC 9457 problem "
     "with a stable `code` and a `hint` what to do. The tenant is that of the key."
 )
+_BEARER = "A key, as `synthmill keys create` makes it, or a token of the issuer that the installation trusts, if any."
 TAGS = [
     {"name": "health", "description": "Whether the service lives, and whether it can serve."},
     {"name": "sources", "description": "Uploaded files; temporary, a job keeps its own seeds."},
@@ -62,7 +63,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         components = document.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         schemas.update(_problem_schemas())
-        scheme = {"type": "http", "scheme": "bearer", "description": "A key: `synthmill keys create`."}
+        scheme = {"type": "http", "scheme": "bearer", "description": _BEARER}
         components["securitySchemes"] = {"key": scheme}
         add_links(document)
         _add_rate_headers(document)

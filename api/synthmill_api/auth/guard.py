@@ -23,6 +23,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 SCHEME = "key"
 _SCOPE = "x-synthmill-scope"
 _BODY = "x-synthmill-body"
+_DOTS_OF_A_TOKEN = 2  # a key has one
 _WORK = "x-synthmill-work"
 _WORK_CODES = (Code.JOBS_QUOTA, Code.BUDGET_SPENT)
 _BODY_CODES = (Code.UNREADABLE_REQUEST, Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
@@ -115,13 +116,19 @@ async def _receiving(runtime: Runtime, request: Request, tenant: str, handle: Ha
 
 async def _admitted(runtime: Runtime, request: Request, needed: Scope) -> Caller:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    caller = await runtime.keys.caller(text.strip()) if scheme.lower() == "bearer" else None
+    caller = await _caller(runtime, text.strip()) if scheme.lower() == "bearer" else None
     if caller is None:
         raise Refused(Code.UNAUTHENTICATED, "there is no valid key with this request")
     await _take_one(runtime, request, caller.tenant)
     if needed not in caller.scopes:
         raise Refused(Code.FORBIDDEN, f"key {caller.key} lacks the scope {needed}")
     return caller
+
+
+async def _caller(runtime: Runtime, text: str) -> Caller | None:
+    if runtime.tokens is not None and text.count(".") == _DOTS_OF_A_TOKEN:
+        return await runtime.tokens.caller(text)
+    return await runtime.keys.caller(text)
 
 
 async def _take_one(runtime: Runtime, request: Request, tenant: str) -> None:
