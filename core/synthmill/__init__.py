@@ -15,8 +15,25 @@
 - `bridge/`    from the lease queue to `synthmill-consumer --stdio` and back
 - `supervisor/` the services of one command as child processes; `service`, `lifecycle` how one starts and stops
 - `serving/`   an HTTP server for whoever has an application; `monitoring/` health and metrics of every service
-- `cli/`       the command line
+- `webhooks/`  changes of jobs, told to tenants' addresses
+- `cli/`       the command line; `client/` a typed client of the REST API
 - `errors`, `logs`, `tracing`, `object_keys`, `cursors`, `field_paths`   what all of them use
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from synthmill.client import AsyncClient, Client
+
+__all__ = ["AsyncClient", "Client", "__version__"]
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """The clients, imported when they are first wanted: no service needs them."""
+    if name in ("AsyncClient", "Client"):
+        import synthmill.client
+
+        return getattr(synthmill.client, name)
+    raise AttributeError(name)
