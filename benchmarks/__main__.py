@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 
-from benchmarks import end_to_end, export, gate, stack, startup
+from benchmarks import end_to_end, export, gate, routes, stack, startup, uploads
 from benchmarks.measure import table
 
 _ALONE = {"startup": startup.figures, "end-to-end": end_to_end.figures, "export": export.embedded}
@@ -15,6 +15,8 @@ _ALL = {
     "stack-memory": stack.memory,
     "stack-throughput": stack.throughput,
     "stack-export": export.on_stack,
+    "api-uploads": uploads.figures,
+    "api-routes": routes.figures,
 }
 
 
