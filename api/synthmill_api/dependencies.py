@@ -35,38 +35,41 @@ def runtime_of(request: Request) -> Runtime:
     return runtime
 
 
-def _services(request: Request) -> Services:
+# All are coroutines: FastAPI hands each plain function to a thread, which costs more than most of our requests do.
+
+
+async def _services(request: Request) -> Services:
     return runtime_of(request).services
 
 
-def _config(request: Request) -> ApiConfig:
+async def _config(request: Request) -> ApiConfig:
     return runtime_of(request).config
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller  # set by the guarded route
     return caller
 
 
-def _readiness(request: Request) -> Readiness:
+async def _readiness(request: Request) -> Readiness:
     return runtime_of(request).readiness
 
 
-def _keys(request: Request) -> KeyRing:
+async def _keys(request: Request) -> KeyRing:
     return runtime_of(request).keys
 
 
 KeysHere = Annotated[KeyRing, Depends(_keys)]
 
 
-def _quotas(request: Request) -> Keeper:
+async def _quotas(request: Request) -> Keeper:
     return runtime_of(request).quotas
 
 
 QuotasHere = Annotated[Keeper, Depends(_quotas)]
 
 
-def _live(request: Request) -> Hub:
+async def _live(request: Request) -> Hub:
     return runtime_of(request).live
 
 

@@ -17,7 +17,7 @@ _CHAT = (
 )
 
 
-def _form(
+async def _form(
     format_: Annotated[
         ExportFormat,
         Query(

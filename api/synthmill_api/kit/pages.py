@@ -25,7 +25,7 @@ class Paging(BaseModel):
     cursor: str | None
 
 
-def _paging(
+async def _paging(
     limit: Annotated[int, Query(ge=1, le=MOST, description="items a page")] = 100,
     cursor: Annotated[str | None, Query(max_length=8_192, description="from the page before")] = None,
 ) -> Paging:

@@ -35,7 +35,7 @@ FiltersHere = Annotated[
 ]
 
 
-def _search(
+async def _search(
     paging: PagingHere,
     filters: FiltersHere = None,
     q: Annotated[
@@ -80,7 +80,7 @@ class Rejects:
     sort: str
 
 
-def _rejects(
+async def _rejects(
     reject_class: Annotated[list[RejectClass] | None, Query(description="any of these")] = None,
     record_id: Annotated[
         list[Annotated[str, Query(max_length=100)]] | None, Query(max_length=100, description="any of these slots")

@@ -1,5 +1,6 @@
 """The accounting identity of a job, counted from facts: requested = accepted + exhausted + parked + pending."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -69,12 +70,13 @@ async def job_status(store: RecordStore, tenant: str, job_id: str) -> Status:
     rejects, calls = Place(tenant, Collection.REJECTS), Place(tenant, Collection.CALLS)
     await store.visible(slots, rejects, calls)
     of_job: Where = {"job_id": job_id}
-    states = await store.facets(slots, "state", of_job)
-    exhausted = states.get(SlotState.EXHAUSTED, 0)
-    closed, final = await _exhausted_split(store, slots, job) if exhausted else (0, 0)
-    by_class = await store.facets(rejects, "reject_class", of_job)
-    accepted, parked = states.get(SlotState.ACCEPTED, 0), states.get(SlotState.PARKED, 0)
-    paid = await store.totals(calls, ["prompt_tokens", "completion_tokens", "cost_usd"], of_job)
+    counted = (
+        _count_slots(store, slots, job),
+        store.facets(rejects, "reject_class", of_job),
+        _count_calls(store, calls, of_job),
+    )
+    (states, closed, final), by_class, paid = await asyncio.gather(*counted)  # they need nothing of each other
+    exhausted, accepted, parked = (states.get(state, 0) for state in _COUNTED)
     bad_rows = by_class.get(RejectClass.INPUT, 0)
     return Status(
         job_id=job_id,
@@ -90,13 +92,23 @@ async def job_status(store: RecordStore, tenant: str, job_id: str) -> Status:
         mendable=exhausted - final,
         candidates=accepted + sum(by_class.values()) - bad_rows,
         rejects_by_class=by_class,
-        llm_calls=paid.count,
-        tokens=Tokens(int(paid.sums["prompt_tokens"]), int(paid.sums["completion_tokens"])),
-        cost_usd=await _cost(store, calls, of_job, paid.sums["cost_usd"]),
+        llm_calls=paid.calls,
+        tokens=paid.tokens,
+        cost_usd=paid.cost_usd,
         seconds=(job.updated_at - job.created_at).total_seconds(),
         outputs=tuple(job.outputs),
         flow_run_id=job.flow_run_id,
     )
+
+
+_COUNTED = (SlotState.EXHAUSTED, SlotState.ACCEPTED, SlotState.PARKED)
+
+
+async def _count_slots(store: RecordStore, slots: Place, job: JobDocument) -> tuple[Mapping[str, int], int, int]:
+    """Slots by state; of the exhausted ones those closed in this round, and those that no round can mend."""
+    states = await store.facets(slots, "state", {"job_id": job.job_id})
+    closed, final = await _exhausted_split(store, slots, job) if states.get(SlotState.EXHAUSTED) else (0, 0)
+    return states, closed, final
 
 
 async def _exhausted_split(store: RecordStore, slots: Place, job: JobDocument) -> tuple[int, int]:
@@ -110,6 +122,22 @@ async def _exhausted_split(store: RecordStore, slots: Place, job: JobDocument) -
     if job.round_scope == "replayed":  # only those marked in the round before are tried
         closed += await store.count(slots, {**exhausted, "round": Range(high=job.round - 2)})
     return closed, final
+
+
+@dataclass(frozen=True, slots=True)
+class _Paid:
+    """What calls took."""
+
+    calls: int
+    tokens: Tokens
+    cost_usd: float | None
+
+
+async def _count_calls(store: RecordStore, calls: Place, of_job: Where) -> _Paid:
+    paid = await store.totals(calls, ["prompt_tokens", "completion_tokens", "cost_usd"], of_job)
+    known = paid.sums["cost_usd"]
+    cost = await _cost(store, calls, of_job, known) if paid.count else known
+    return _Paid(paid.count, Tokens(int(paid.sums["prompt_tokens"]), int(paid.sums["completion_tokens"])), cost)
 
 
 async def _cost(store: RecordStore, calls: Place, of_job: Where, known: float) -> float | None:

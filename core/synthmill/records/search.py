@@ -1,5 +1,6 @@
 """Pages, samples and counts of records, of a job or of a version of a dataset, also while they are made."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ class Found:
 def of_job(job: JobDocument) -> Records:
     """The records that a job has so far."""
     place = Place(job.tenant, Collection.RECORDS, job.dataset)
-    return Records(place, {"job_id": job.job_id}, recompile(job.recipe).record_schema)
+    return Records(place, {"job_id": job.job_id}, _schema_of(job))
 
 
 async def of_version(store: RecordStore, tenant: str, dataset: str, number: int | None) -> Records:
@@ -66,9 +67,21 @@ async def of_version(store: RecordStore, tenant: str, dataset: str, number: int 
     """
     version = await version_wanted(store, tenant, dataset, number)
     job = (await get_job(store, tenant, version.job_id)).document
-    return Records(
-        Place(tenant, Collection.RECORDS, dataset), shown_in(version.number), recompile(job.recipe).record_schema
-    )
+    return Records(Place(tenant, Collection.RECORDS, dataset), shown_in(version.number), _schema_of(job))
+
+
+_MOST_SCHEMAS = 256
+_schemas: OrderedDict[str, JsonObject] = OrderedDict()
+"""By the hash of the recipe: compiling one anew takes several times as long as asking the store."""
+
+
+def _schema_of(job: JobDocument) -> JsonObject:
+    schema = _schemas.get(job.recipe_hash)
+    if schema is None:
+        schema = _schemas[job.recipe_hash] = recompile(job.recipe).record_schema
+        while len(_schemas) > _MOST_SCHEMAS:
+            _schemas.popitem(last=False)
+    return schema
 
 
 async def search(store: RecordStore, records: Records, wanted: Search) -> Found:
