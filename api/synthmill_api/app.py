@@ -14,6 +14,7 @@ from synthmill.settings import Settings
 from synthmill_api.auth.keys import KeyRing
 from synthmill_api.auth.secret import installation_secret
 from synthmill_api.auth.tokens import TokenReader
+from synthmill_api.budgets.endpoints import router as budgets
 from synthmill_api.config import ApiConfig
 from synthmill_api.datasets.endpoints import router as datasets
 from synthmill_api.dead_letters.endpoints import router as dead_letters
@@ -33,6 +34,7 @@ from synthmill_api.live.service import Hub
 from synthmill_api.openapi import describe
 from synthmill_api.quotas.endpoints import router as quotas_router
 from synthmill_api.quotas.keeper import Keeper
+from synthmill_api.quotes.endpoints import router as quotes
 from synthmill_api.recipes.drafts import router as drafts
 from synthmill_api.recipes.endpoints import router as recipes
 from synthmill_api.results.endpoints import router as results
@@ -49,6 +51,8 @@ _DOMAINS: tuple[APIRouter, ...] = (
     drafts,
     datasets,
     jobs,
+    budgets,
+    quotes,
     live,
     results,
     exports,

@@ -33,6 +33,7 @@ from synthmill.errors import (
     VersionConflict,
 )
 from synthmill.jobs.export.chat import ColumnsMissing
+from synthmill.jobs.prices import PriceUnknown
 from synthmill.recipes import RecipeInvalid
 from synthmill.records.fields import FieldUnknown
 
@@ -80,6 +81,7 @@ class Code(StrEnum):
     CHECKSUM_MISMATCH = "checksum_mismatch"
     UNKNOWN_FIELD = "unknown_field"
     COLUMNS_MISSING = "columns_missing"
+    PRICE_UNKNOWN = "price_unknown"
     TOO_MANY_STREAMS = "too_many_streams"
     RATE_LIMITED = "rate_limited"
     UPLOAD_QUOTA = "upload_quota"
@@ -129,6 +131,9 @@ KINDS: dict[Code, Kind] = {
     Code.INPUT_UNUSABLE: Kind(422, "The input cannot serve", "The detail says what is wrong with it."),
     Code.CHECKSUM_MISMATCH: Kind(422, "Other bytes than announced", "Send the file again."),
     Code.UNKNOWN_FIELD: Kind(422, "No such field in the records", "The detail lists the fields there are."),
+    Code.PRICE_UNKNOWN: Kind(
+        422, "Nobody says what a token costs", "Give model.price in the recipe, or cap max_tokens instead."
+    ),
     Code.COLUMNS_MISSING: Kind(
         422, "The records do not fit the format", "Say which field plays which part; the detail names those needed."
     ),
@@ -235,6 +240,7 @@ _CODES: tuple[tuple[type[SynthmillError], Code], ...] = (
     (InputUnusable, Code.INPUT_UNUSABLE),
     (FieldUnknown, Code.UNKNOWN_FIELD),
     (ColumnsMissing, Code.COLUMNS_MISSING),
+    (PriceUnknown, Code.PRICE_UNKNOWN),
     (UserError, Code.INVALID_REQUEST),
     (BrokerUnavailable, Code.BROKER_UNAVAILABLE),
     (StoreUnavailable, Code.STORE_UNAVAILABLE),

@@ -64,6 +64,11 @@ async def _job(api: Api, owner: httpx.AsyncClient, _: Things) -> Things:
     return {"job_id": job, "record_id": f"{job}-0"}
 
 
+async def _quote(_: Api, owner: httpx.AsyncClient, things: Things) -> Things:
+    body = {"stored_recipe": {"name": things["name"]}, "sources": [things["source_id"]]}
+    return {"quote_id": await _made(owner.post("/v1/quotes", json=body))}
+
+
 async def _reject(api: Api, _: httpx.AsyncClient, things: Things) -> Things:
     reject = RejectDocument(
         dataset="colours",
@@ -117,6 +122,7 @@ _MAKERS: tuple[Callable[[Api, httpx.AsyncClient, Things], Awaitable[Things]], ..
     _source,
     _upload,
     _recipe,
+    _quote,
     _job,
     _reject,
     _export,
@@ -140,6 +146,7 @@ BODIES: dict[str, Callable[[Things], Mapping[str, Any]]] = {
     "create_webhook": lambda things: {"url": "https://192.0.43.8/hook", "job_id": things["job_id"]},
     "draft_recipe": lambda things: {"source": things["source_id"]},
     "create_job": lambda things: {"stored_recipe": {"name": things["name"]}, "sources": [things["source_id"]]},
+    "create_quote": lambda things: {"stored_recipe": {"name": things["name"]}, "sources": [things["source_id"]]},
 }
 """Bodies that name other things by id, by operation; all others are the document's own examples."""
 

@@ -35,6 +35,7 @@ from synthmill_api.jobs.views import JobRequest
 from synthmill_api.recipes import service as recipe_service
 from synthmill_api.recipes.policy import admitted
 from synthmill_api.recipes.service import RecipeReference
+from synthmill_schemas.budget import Budget
 from synthmill_schemas.ids import canonical_json, job_id_from_key
 from synthmill_schemas.job import JobDocument
 
@@ -59,7 +60,7 @@ async def create(services: Services, config: ApiConfig, creation: Creation) -> J
     tenant, key, request = creation.caller.tenant, creation.idempotency_key, creation.request
     job_id = new_job_id() if key is None else job_id_from_key(tenant, key)
     await _refuse_other_request(services, creation, job_id)
-    order = await _order(services, config, creation, job_id)
+    order = await order_of(services, config, creation, job_id)
     await services.broker.depth(Queue.JOBS)  # a broker that is down is told before anything is stored
     try:
         document = await (submit_at_once if _is_small(services, order, request) else submit)(services, order, by="api")
@@ -75,7 +76,8 @@ async def create(services: Services, config: ApiConfig, creation: Creation) -> J
     return document
 
 
-async def _order(services: Services, config: ApiConfig, creation: Creation, job_id: str) -> JobOrder:
+async def order_of(services: Services, config: ApiConfig, creation: Creation, job_id: str) -> JobOrder:
+    """What is to be submitted, checked as far as can be before anything is stored."""
     tenant, request = creation.caller.tenant, creation.request
     recipe = await _recipe(services, config, tenant, request)
     files = await source_files(services, tenant, request.sources)
@@ -91,6 +93,7 @@ async def _order(services: Services, config: ApiConfig, creation: Creation, job_
         labels,
         trace=tracing.current(),
         about=list(request.labels.values()),
+        caps=Budget(max_usd=request.max_usd, max_tokens=request.max_tokens),
         keyless=creation.idempotency_key is None,
     )
 

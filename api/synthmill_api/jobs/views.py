@@ -12,6 +12,7 @@ from synthmill.runs.prefect import run_link
 from synthmill.settings import PrefectSettings
 from synthmill_api.jobs.labels import labels_of
 from synthmill_schemas.base import Name
+from synthmill_schemas.budget import MaxTokens, MaxUsd
 from synthmill_schemas.job import JobDocument, JobState
 from synthmill_schemas.recipe import Model
 
@@ -53,6 +54,8 @@ class JobRequest(BaseModel):
     )
     rows: list[dict[str, JsonValue]] = Field([], max_length=MOST_ROWS, description="input rows, instead of a file")
     records: int | None = Field(None, ge=1, le=100_000_000, description="N; default: the recipe's")
+    max_usd: MaxUsd | None = Field(None, description="dollars that its calls may cost; default: the recipe's")
+    max_tokens: MaxTokens | None = Field(None, description="tokens that its calls may take; default: the recipe's")
     labels: dict[_Label, _Label] = Field({}, max_length=50, description="yours, shown again with the job")
 
     @model_validator(mode="after")
@@ -96,6 +99,8 @@ class Job(BaseModel):
     revisions: list[RevisionView] = Field(description="another model or other prompts than the recipe's, by round")
     sources: list[JobSource]
     labels: dict[str, str]
+    max_usd: float | None = Field(description="it pauses before a call that might pass it; none: not capped")
+    max_tokens: int | None = Field(description="the same for tokens")
     flow_run_id: str | None = Field(description="its run in Prefect; none: there is none yet")
     flow_run_url: str | None = Field(description="where a person sees the run")
     created_at: datetime
@@ -196,6 +201,8 @@ def _common(document: JobDocument, prefect: PrefectSettings) -> dict[str, Any]:
             for s in document.sources
         ],
         "labels": labels_of(document),
+        "max_usd": document.budget and document.budget.max_usd,
+        "max_tokens": document.budget and document.budget.max_tokens,
         "flow_run_id": run,
         "flow_run_url": None if run is None else run_link(prefect, run),
         "created_at": document.created_at,

@@ -6,23 +6,31 @@ quote meets them.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from typing import Literal
 
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.order import InputFile, JobOrder
+from synthmill.jobs.prices import Priced, price_of
+from synthmill.jobs.sample import Sample
 from synthmill.jobs.status import Status, job_status
-from synthmill.ports.records import Collection, Place, Write
+from synthmill.ports.records import Collection, Place, RecordStore, Write
 from synthmill.recipes.compile import recompile
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
+from synthmill_schemas.budget import PriceSource
 from synthmill_schemas.job import JobDocument, JobPurpose
 from synthmill_schemas.ledger import CallOutcome
 from synthmill_schemas.quote import Interval, QuoteReport
 from synthmill_schemas.recipe import CategorySampler, SamplerColumn
+from synthmill_schemas.slot import SlotState
 
 _SUFFIX = "-quote"
 _LONGEST_NAME = 63
 _Z = 1.96  # of a normal distribution: 19 of 20 cases lie within
+_METHOD = (
+    "95 % intervals: acceptance by Wilson's score; sums by the ratio of what requests took to what they gave, with "
+    "Student's t over requests"
+)
 
 
 def quote_order(
@@ -50,59 +58,26 @@ async def make_quote(services: Services, tenant: str, job_id: str) -> QuoteRepor
     """What the whole would take, reckoned and stored; done again it is reckoned anew from the same facts."""
     job = (await get_job(services.store, tenant, job_id)).document
     status = await job_status(services.store, tenant, job_id)
-    report = await _reckoned(services, job, status, _Sample(await _paid(services, job), status.accepted))
+    report = await _reckoned(services, job, status)
     place = Place(tenant, Collection.REPORTS)
     await services.store.bulk([Write(place, report.report_id, report.model_dump(mode="json"))])
     return report
 
 
-@dataclass(slots=True)
-class _Paid:
-    """What the calls took, each list by call."""
-
-    prompt: list[float] = field(default_factory=list)
-    completion: list[float] = field(default_factory=list)
-    cost: list[float] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    unpriced: int = 0
+async def find_quote(store: RecordStore, tenant: str, job_id: str) -> QuoteReport | None:
+    """What was reckoned before."""
+    stored = await store.get(Place(tenant, Collection.REPORTS), _report_id(job_id))
+    return None if stored is None else QuoteReport.model_validate(stored.document)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    paid: _Paid
-    accepted: int
-
-    def of_all(self, by_call: Sequence[float], records: int, at_a_time: int = 1) -> Interval | None:
-        """The sum for so many records, if their calls are like these; failed ones are paid as well."""
-        if not self.accepted or not by_call:
-            return None
-        calls = records * len(by_call) / self.accepted
-        mean = sum(by_call) / len(by_call)
-        spread = math.sqrt(sum((each - mean) ** 2 for each in by_call) / max(1, len(by_call) - 1))
-        error = _Z * spread / math.sqrt(len(by_call))
-        share = calls / at_a_time
-        return Interval(expected=mean * share, low=max(0.0, mean - error) * share, high=(mean + error) * share)
-
-
-async def _paid(services: Services, job: JobDocument) -> _Paid:
-    calls, paid = Place(job.tenant, Collection.CALLS), _Paid()
-    async for stored in services.store.scan(calls, {"job_id": job.job_id, "outcome": CallOutcome.ANSWERED.value}):
-        call = stored.document
-        paid.prompt.append(call["prompt_tokens"])
-        paid.completion.append(call["completion_tokens"])
-        paid.seconds.append(call["latency_ms"] / 1_000)
-        if call["cost_usd"] is None:
-            paid.unpriced += 1
-        else:
-            paid.cost.append(call["cost_usd"])
-    return paid
-
-
-async def _reckoned(services: Services, job: JobDocument, status: Status, sample: _Sample) -> QuoteReport:
-    records, paid = _wanted(job), sample.paid
+async def _reckoned(services: Services, job: JobDocument, status: Status) -> QuoteReport:
+    records, sample = _wanted(job), await _sample(services, job)
+    cost = None if sample.unpriced else sample.of_all("cost", records)
+    model = job.recipe.model
+    known = None if model is None else price_of(model)
     return QuoteReport(
         tenant=job.tenant,
-        report_id=f"quote-{job.job_id}",
+        report_id=_report_id(job.job_id),
         job_id=job.job_id,
         dataset=str(job.labels.get("quote_of", job.dataset)),
         records=records,
@@ -111,11 +86,49 @@ async def _reckoned(services: Services, job: JobDocument, status: Status, sample
         candidates=status.candidates,
         llm_calls=status.llm_calls,
         acceptance=proportion(status.accepted, status.candidates),
-        prompt_tokens=sample.of_all(paid.prompt, records),
-        completion_tokens=sample.of_all(paid.completion, records),
-        cost_usd=None if paid.unpriced else sample.of_all(paid.cost, records),
-        seconds=sample.of_all(paid.seconds, records, services.settings.consumer.concurrency),
+        prompt_tokens=sample.of_all("prompt", records),
+        completion_tokens=sample.of_all("completion", records),
+        cost_usd=cost,
+        cost_usd_per_record=None if cost is None else sample.of_all("cost", 1),
+        price_source=_price_source(sample, known),
+        price=known.price if known else None,
+        seconds=sample.of_all("seconds", records, services.settings.consumer.concurrency),
+        method=_METHOD,
     )
+
+
+def _report_id(job_id: str) -> str:
+    return f"quote-{job_id}"
+
+
+async def _sample(services: Services, job: JobDocument) -> Sample:
+    """What each request's answered calls took and how many records they gave; failed tries are paid as well."""
+    sample, calls = Sample(), Place(job.tenant, Collection.CALLS)
+    request_of: dict[str, str] = {}
+    async for stored in services.store.scan(calls, {"job_id": job.job_id, "outcome": CallOutcome.ANSWERED.value}):
+        sample.add(stored.document)
+        request_of[stored.document["call_id"]] = stored.document["request_id"]
+    slots = Place(job.tenant, Collection.SLOTS, job.dataset)
+    async for stored in services.store.scan(slots, {"job_id": job.job_id, "state": SlotState.ACCEPTED.value}):
+        made_by = request_of.get(str((stored.document["provenance"] or {}).get("call_id")))
+        if made_by is not None:
+            sample.requests[made_by].accepted += 1
+    return sample
+
+
+def _price_source(sample: Sample, known: Priced | None) -> PriceSource | Literal["provider"] | None:
+    """Who said what the calls cost: where it is not what the price says, they did themselves."""
+    if sample.unpriced or not sample.requests:
+        return None
+    if known is None:
+        return "provider"
+    price = known.price
+    by_price = sum(
+        one.prompt * price.input_per_million + one.completion * price.output_per_million
+        for one in sample.requests.values()
+    )
+    told = sum(one.cost for one in sample.requests.values())
+    return known.source if math.isclose(by_price / 1e6, told, rel_tol=1e-6, abs_tol=1e-9) else "provider"
 
 
 def _wanted(job: JobDocument) -> int:

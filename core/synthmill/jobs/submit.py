@@ -17,7 +17,7 @@ from synthmill.ports.records import Write, WriteMode
 from synthmill.runs.wishes import Wish, wanted
 from synthmill.services import Services
 from synthmill_schemas.ids import job_message_id
-from synthmill_schemas.job import JobDocument, JobMessage, JobState, Refresh, Source
+from synthmill_schemas.job import JobDocument, JobMessage, JobPurpose, JobState, Refresh, Source
 
 
 async def submit(services: Services, order: JobOrder, *, by: Service = "cli") -> JobDocument:
@@ -50,7 +50,11 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
         traceparent=str(order.trace or tracing.of_job(order.tenant, order.job_id)),
     )
     write = Write(jobs_of(order.tenant), order.job_id, document.model_dump(mode="json"), WriteMode.CREATE)
-    wish = [] if order.flow_run_id else wanted(services.settings, Wish.CREATE, order.tenant, order.job_id)
+    wish = (
+        []
+        if order.flow_run_id or order.purpose is JobPurpose.QUOTE
+        else wanted(services.settings, Wish.CREATE, order.tenant, order.job_id)
+    )
     await services.store.bulk([tenant_note(order.tenant), *wish, write])
     stored = await get_job(services.store, order.tenant, order.job_id)  # another submit may have been first
     return _same(stored.document, order)

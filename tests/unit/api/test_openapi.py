@@ -10,7 +10,7 @@ from tests.support.openapi import Route, document, routes
 ROUTES = routes()
 each_route = pytest.mark.parametrize("route", ROUTES, ids=str)
 
-NAMING = {"create_job", "create_webhook", "draft_recipe", "start_run", "create_schedule"}
+NAMING = {"create_job", "create_quote", "create_webhook", "draft_recipe", "start_run", "create_schedule"}
 """Routes that name others' things in their bodies alone."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT
 
-VERSION = 7
+VERSION = 8
 
 Mapping = dict[str, Any]
 

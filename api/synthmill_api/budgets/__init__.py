@@ -1,0 +1,1 @@
+"""Caps on what a job may spend, and what it has spent."""

@@ -1,0 +1,1 @@
+"""What a dataset would take, told by a few of its records."""

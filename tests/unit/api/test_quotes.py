@@ -1,0 +1,108 @@
+"""Quotes over HTTP: a small job that is no dataset, and what the whole would take by it."""
+
+from typing import Any
+
+import httpx
+
+from synthmill.jobs.documents import change_job
+from synthmill.ports.records import Collection, Place, Write, WriteMode
+from synthmill_schemas.job import JobPurpose, JobState
+from synthmill_schemas.ledger import CallDocument, CallOutcome
+from synthmill_schemas.slot import Rung
+from tests.support.api import Api, problem
+from tests.support.jobs import TENANT, accepted, exhausted, recipe
+from tests.support.uploads import job_of
+
+DATASET = "colours-quote"
+PRICE = {"input_per_million": 100.0, "output_per_million": 400.0}
+
+
+def wanted(**changes: object) -> dict[str, Any]:
+    data = recipe(target={"records": 1_000}, model={"route": "mock/one", "price": PRICE})
+    return {"recipe": data.recipe.model_dump(mode="json"), "slots": 4, **changes}
+
+
+async def quoted(client: httpx.AsyncClient, **changes: object) -> str:
+    response = await client.post("/v1/quotes", json=wanted(**changes))
+    assert response.status_code == 202, response.text
+    quote = response.json()
+    assert response.headers["location"] == f"/v1/quotes/{quote['id']}"
+    assert quote["cost_usd"] is None
+    id_: str = quote["id"]
+    return id_
+
+
+async def made(api: Api, job_id: str, accepted_slots: int = 3) -> None:
+    """The small job as if a consumer had worked on it: 4 calls of 100 and 50 tokens and more."""
+    calls, slots = Place(TENANT, Collection.CALLS), Place(TENANT, Collection.SLOTS, DATASET)
+    for slot in range(4):
+        call = CallDocument(
+            dataset=DATASET,
+            job_id=job_id,
+            call_id=f"{job_id}-1-{slot}-1-00c0ffee",
+            request_id=f"{job_id}-1-{slot}",
+            round=1,
+            attempt_ids=[f"{job_id}-{slot}-1-1"],
+            outcome=CallOutcome.ANSWERED,
+            rung=Rung.JSON_SCHEMA,
+            route="mock/one",
+            seed=1,
+            prompt_hash="0" * 64,
+            prompt_tokens=100,
+            completion_tokens=50 + slot,
+            cost_usd=(100 * 100.0 + (50 + slot) * 400.0) / 1e6,
+            latency_ms=2_000,
+        )
+        await api.services.store.bulk([Write(calls, call.call_id, call.model_dump(mode="json"))])
+        document = exhausted(job_id, slot)
+        if slot < accepted_slots:
+            document = accepted(job_id, slot)
+            whose = document.provenance.model_copy(update={"call_id": call.call_id}) if document.provenance else None
+            document = document.model_copy(update={"provenance": whose})
+        slot_document = document.model_copy(update={"dataset": DATASET}).model_dump(mode="json")
+        await api.services.store.bulk(
+            [Write(slots, document.record_id, slot_document, WriteMode.RANKED, document.rank)]
+        )
+    await change_job(api.services.store, TENANT, job_id, lambda _: {"state": JobState.FAILED, "reason": "one is open"})
+
+
+async def test_a_quote_tells_what_the_whole_would_take(api: Api, client: httpx.AsyncClient) -> None:
+    quote_id = await quoted(client)
+    running = (await client.get(f"/v1/quotes/{quote_id}")).json()
+    assert (running["state"], running["records"], running["acceptance"]) == ("planned", 1_000, None)
+    await made(api, quote_id)
+    quote = (await client.get(f"/v1/quotes/{quote_id}")).json()
+    assert (quote["slots"], quote["accepted"], quote["llm_calls"]) == (4, 3, 4)
+    assert (quote["price"], quote["price_source"]) == (PRICE, "recipe")
+    expected = 1_000 / 3 * 4 * 100
+    assert abs(quote["prompt_tokens"]["expected"] - expected) < 1e-6
+    for name in ("prompt_tokens", "completion_tokens", "cost_usd", "cost_usd_per_record", "seconds"):
+        assert 0 <= quote[name]["low"] < quote[name]["expected"] < quote[name]["high"], name
+    per_record = quote["cost_usd_per_record"]["expected"]
+    assert abs(per_record * 1_000 - quote["cost_usd"]["expected"]) < 1e-9
+    assert "Wilson" in quote["method"]
+    assert "Student" in quote["method"]
+
+
+async def test_without_an_accepted_record_nothing_is_reckoned(api: Api, client: httpx.AsyncClient) -> None:
+    quote_id = await quoted(client)
+    await made(api, quote_id, accepted_slots=0)
+    quote = (await client.get(f"/v1/quotes/{quote_id}")).json()
+    assert (quote["cost_usd"], quote["prompt_tokens"]) == (None, None)
+    assert quote["reason"] == "one is open"
+
+
+async def test_a_quotes_job_is_its_own_and_no_dataset(api: Api, client: httpx.AsyncClient) -> None:
+    quote_id = await quoted(client)
+    await made(api, quote_id)
+    job = await job_of(api.services, quote_id)
+    assert (job.purpose, job.dataset) == (JobPurpose.QUOTE, DATASET)
+    assert (await client.get("/v1/datasets")).json()["items"] == []
+
+
+async def test_an_ordinary_job_is_no_quote(client: httpx.AsyncClient) -> None:
+    body = {"recipe": recipe().recipe.model_dump(mode="json")}
+    job_id = (await client.post("/v1/jobs", json=body)).json()["id"]
+    problem(await client.get(f"/v1/quotes/{job_id}"), 404, "not_found")
+    problem(await client.post("/v1/quotes", json={**body, "slots": 1}), 422, "invalid_request")
+    problem(await client.post("/v1/quotes", json={"slots": 5}), 422, "invalid_request")
