@@ -14,7 +14,7 @@
 - `summary`      how a job ended, for people and as JSON
 - `words`        numbers, money, times and sizes as people read them
 - `find`         job ids by unique prefix
-- `commands/`    one module a command
+- `commands/`    one module a command; `remote/` those that a server carries out instead
 """
 
 from collections.abc import Sequence

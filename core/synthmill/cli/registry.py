@@ -59,8 +59,31 @@ SECTIONS: dict[str, dict[str, Entry]] = {
 COMMANDS = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 
+SERVER = "synthmill.server"
+"""Where the context keeps the URL that `--server` names."""
+
+REMOTE = {
+    "run": "making",
+    "status": "looking",
+    "logs": "looking",
+    "records": "looking",
+    "cancel": "moving",
+    "pause": "moving",
+    "resume": "moving",
+    "export": "filing",
+}
+"""Commands that a server can carry out: their modules below `synthmill.cli.remote`."""
+
+
 class LazyGroup(click.Group):
     """Finds a command's module by the registry; a module calls its commands by their names."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Takes `--server URL` from wherever it stands."""
+        rest, server = _without_server(ctx, args)
+        if server is not None:
+            ctx.meta[SERVER] = server
+        return super().parse_args(ctx, rest)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the registry."""
@@ -71,7 +94,9 @@ class LazyGroup(click.Group):
         entry = COMMANDS.get(cmd_name)
         if entry is None:
             return None
-        module = importlib.import_module(f"synthmill.cli.commands.{entry.module}")
+        remote = ctx is not None and SERVER in ctx.find_root().meta
+        place = f"remote.{REMOTE[cmd_name]}" if remote else f"commands.{entry.module}"
+        module = importlib.import_module(f"synthmill.cli.{place}")
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         command.short_help = entry.help
         return command
@@ -82,6 +107,8 @@ class LazyGroup(click.Group):
         """Says which command may have been meant."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f"there is no command {args[0]!r}{_meant(args[0])}")
+        if args and SERVER in ctx.meta and args[0] not in REMOTE:
+            ctx.fail(f"{args[0]} works on this machine; with --server there are {', '.join(REMOTE)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -89,6 +116,22 @@ class LazyGroup(click.Group):
         for section, entries in SECTIONS.items():
             with formatter.section(section):
                 formatter.write_dl([(name, entry.help) for name, entry in entries.items()], col_max=12)
+
+
+def _without_server(ctx: click.Context, args: list[str]) -> tuple[list[str], str | None]:
+    """The arguments before a `--`, without the option, and its value."""
+    end = args.index("--") if "--" in args else len(args)
+    rest: list[str] = []
+    server: str | None = None
+    words = iter(args[:end])
+    for word in words:
+        if word != "--server" and not word.startswith("--server="):
+            rest.append(word)
+            continue
+        server = next(words, "") if word == "--server" else word.partition("=")[2]
+        if not server.startswith(("http://", "https://")):
+            ctx.fail("--server wants the URL of an API, e.g. https://synthmill.example.com")
+    return rest + args[end:], server
 
 
 def _meant(word: str) -> str:
@@ -112,6 +155,8 @@ First steps:
     epilog=_EPILOG,
     no_args_is_help=True,
 )
+@click.option("--server", metavar="URL", help="carry the command out there, with the key in SYNTHMILL_API_KEY")
 @click.version_option(__version__, "-V", "--version", message="synthmill %(version)s")
-def program() -> None:
+def program(server: str | None) -> None:
     """Files and a recipe in, exactly the N synthetic records you asked for out."""
+    del server  # taken before, so that it may stand behind the command as well

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthmill.cli import main
-from synthmill.cli.registry import COMMANDS, program
+from synthmill.cli.registry import COMMANDS, REMOTE, program
 from tests.support.repository import ROOT
 
 GOOD = "version: 1\nname: tiny\ntarget: {records: 3}\ncolumns:\n  - {name: id, kind: sampler, sampler: {type: uuid}}\n"
@@ -205,3 +205,21 @@ def test_a_reader_that_leaves_early_causes_no_complaint() -> None:
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout == "{\n"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("words", [["--server", "http://x", "init"], ["init", "--server=http://x"]], ids=str)
+def test_a_command_that_no_server_can_carry_out_says_so(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "init works on this machine" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["status", "--server"], ["status", "--server", "here"]], ids=str)
+def test_a_server_is_a_url(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    assert "--server wants the URL of an API" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", REMOTE)
+def test_every_command_of_a_server_is_there_and_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help", "--server", "http://x"]) == 0
+    assert f"Usage: synthmill {name}" in capsys.readouterr().out
