@@ -65,10 +65,25 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schemas.update(_problem_schemas())
         scheme = {"type": "http", "scheme": "bearer", "description": _BEARER}
         components["securitySchemes"] = {"key": scheme}
+        _leave_out_nulls(document)
         add_links(document)
         _add_rate_headers(document)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _leave_out_nulls(document: dict[str, Any]) -> None:
+    """A parameter that may be left out is never null: in a path, query or header that would be a word."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                schema = parameter["schema"]
+                kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+                parameter["schema"] = {**schema, **kinds[0]} if len(kinds) == 1 else {**schema, **_any_of(kinds)}
+
+
+def _any_of(kinds: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"anyOf": kinds} if kinds else {}
 
 
 def _add_rate_headers(document: dict[str, Any]) -> None:

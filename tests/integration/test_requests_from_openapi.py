@@ -20,27 +20,30 @@ pytestmark = pytest.mark.integration
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 HOOKS = str(CONFIG.with_name("schemathesis_hooks.py"))
 SEED = 20261123
-ROOMY = ApiConfig(secret="0123456789abcdef" * 2)
+ROOMY = ApiConfig(secret="0123456789abcdef" * 2, heartbeat_seconds=0.2, stream_seconds=0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How many examples are tried: of each operation, and of sequences of them."""
+    """How many examples are tried of each operation, and of sequences; whether each value is tried at its limits."""
 
     examples: int
     sequences: int
+    limits: bool = True
 
     def config(self, expendable: str) -> str:
         """The settings of schemathesis with these numbers; what revokes keys is tried by one of another tenant's."""
         header = f'headers = {{ Authorization = "Bearer {expendable}" }}'
         return CONFIG.read_text() + (
             f'\n[[operations]]\ninclude-path-regex = "^/v1/keys"\n{header}\n'
+            f"\n[phases.coverage]\nenabled = {str(self.limits).lower()}\n"
             f"\n[phases.fuzzing.generation]\nmax-examples = {self.examples}\n"
             f"\n[phases.stateful.generation]\nmax-examples = {self.sequences}\n"
         )
 
 
-SHORT, LONG, LONG_ON_STACK = Effort(3, 25), Effort(150, 500), Effort(30, 100)
+SHORT, LONG, LONG_ON_STACK = Effort(5, 25, limits=False), Effort(150, 500), Effort(30, 100)
+"""The limits take as long as everything else of the short run three times over."""
 
 
 async def checked(running: Served, folder: Path, effort: Effort) -> None:
@@ -63,6 +66,7 @@ async def checked(running: Served, folder: Path, effort: Effort) -> None:
     assert await running.api.runtime.keys.caller(key) is not None, "with a key that was revoked on the way"
 
 
+@pytest.mark.timeout(900)
 async def test_no_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path) -> None:
     async with served(Settings(home=tmp_path / "home"), ROOMY) as running:
         async with await running.api.client() as owner:
