@@ -20,8 +20,9 @@ from synthmill_schemas.job import JobDocument, JobMessage, JobState
 
 logger = logging.getLogger(__name__)
 
-_PATIENCE_SECONDS = 5.0  # a job of this size is planned in less; then a worker is asked, whoever holds the lease
-_LOOK_SECONDS = 0.05
+_PATIENCE_SECONDS = 10.0  # a job of this size is planned in less; then a worker is asked, whoever holds the lease
+_FIRST_LOOK_SECONDS = 0.05
+_LAST_LOOK_SECONDS = 1.0
 
 
 async def submit_at_once(services: Services, order: JobOrder, *, by: Service) -> JobDocument:
@@ -64,9 +65,10 @@ async def _announce(services: Services, order: JobOrder) -> None:
 
 async def _wait(services: Services, order: JobOrder) -> None:
     """Until the one who plans it is through; he may be another process, so there is nothing to wait on but facts."""
-    ends = time.monotonic() + _PATIENCE_SECONDS
+    ends, pause = time.monotonic() + _PATIENCE_SECONDS, _FIRST_LOOK_SECONDS
     while time.monotonic() < ends:
         job = (await get_job(services.store, order.tenant, order.job_id)).document
         if job.state is not JobState.PUBLISHING or job.planner is None:
             return
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, _LAST_LOOK_SECONDS)  # twenty who wait must not keep the store from the one who works

@@ -1,6 +1,7 @@
 """Small jobs over HTTP: planned while the client waits, straight to the consumers, by the code that workers plan by."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -8,9 +9,11 @@ import pytest
 
 from synthmill.ports.broker import Queue
 from synthmill.ports.records import Collection
+from synthmill.runs.wishes import Wish, find_wish
 from synthmill_schemas.generation import GenerationRequest
-from tests.support.api import Api, problem
+from tests.support.api import Api, problem, started
 from tests.support.jobs import TENANT, recipe
+from tests.support.services import free_port
 from tests.support.uploads import job_of, recipe_data, stored, taken, worked
 
 PLAIN: dict[str, Any] = {"recipe": recipe().recipe.model_dump(mode="json")}
@@ -81,6 +84,18 @@ async def test_what_the_planner_would_refuse_is_refused_before_there_is_a_job(cl
     endless = {"recipe": recipe_data(columns=[{"name": "poem", "kind": "llm", "prompt": "A poem."}])}
     problem(await client.post("/v1/jobs", json=endless), 422, "recipe_invalid")
     assert (await client.get("/v1/jobs")).json()["total"] == 0
+
+
+async def test_while_prefect_is_down_jobs_are_made_and_their_runs_are_left_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHMILL_PREFECT__URL", f"http://127.0.0.1:{free_port()}/api")
+    async with started(tmp_path) as api, await api.client() as client:
+        job = await ordered(client, PLAIN)
+        assert (job["state"], job["flow_run_id"]) == ("planned", None)
+        wish = await find_wish(api.services.store, TENANT, job["id"])
+        assert wish is not None
+        assert wish.wish is Wish.CREATE  # reconcile tells it, as tests over a real server show
 
 
 async def test_rows_of_which_none_can_be_used_fail_the_job_with_the_reason(client: httpx.AsyncClient) -> None:
