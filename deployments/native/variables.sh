@@ -1,6 +1,7 @@
 # Addresses and secrets of the native stack as variables that the programs read. Sourced by lib.sh.
 
 SECRETS=$STACK_HOME/secrets.env
+API_KEY=$STACK_HOME/api-key.env
 
 # No default passwords: made at the first start, in a file that only its owner can read.
 load_secrets() {
@@ -40,7 +41,11 @@ variables_of_prefect() {
     "SYNTHMILL_PREFECT__URL=$url" "SYNTHMILL_PREFECT__AUTH=$auth"
 }
 
-variables_of_client() { printf 'SYNTHMILL_API_URL=http://127.0.0.1:%s\n' "$SYNTHMILL_STACK_API_PORT"; }
+# With a key, once there is one.
+variables_of_client() {
+  printf 'SYNTHMILL_API_URL=http://127.0.0.1:%s\n' "$SYNTHMILL_STACK_API_PORT"
+  [[ ! -s $API_KEY ]] || cat "$API_KEY"
+}
 
 # Exported, never on a command line, which every user of the machine can read.
 export_variables() {

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.client import Client
@@ -73,6 +74,20 @@ def test_a_file_becomes_records_through_all_of_it(stack: Stack) -> None:
         assert sorted(record["slot"] for record in client.records(job)) == list(range(ROWS))
 
 
+def test_a_key_of_the_api_is_there_for_clients_and_in_its_prefect_block(stack: Stack) -> None:
+    told = stack.told()
+    with closing(Client(told["SYNTHMILL_API_URL"], told["SYNTHMILL_API_KEY"])) as client:
+        assert client.http.get("/v1/jobs").status_code == 200
+    assert (stack.home / "api-key.env").stat().st_mode & 0o077 == 0
+    with httpx.Client(
+        base_url=told["PREFECT_API_URL"], auth=tuple(told["PREFECT_API_AUTH_STRING"].split(":"))
+    ) as prefect:
+        path = "/block_types/slug/synthmill-api/block_documents/name/synthmill"
+        shown, whole = (prefect.get(path, params={"include_secrets": wanted}).json() for wanted in (False, True))
+    assert told["SYNTHMILL_API_KEY"] not in str(shown)
+    assert whole["data"]["key"] == told["SYNTHMILL_API_KEY"]
+
+
 def test_a_person_makes_a_dataset_in_prefects_ui(stack: Stack, provider: Provider, tmp_path: Path) -> None:
     told = stack.told()
     with (
@@ -137,7 +152,8 @@ def test_a_second_time_changes_nothing(stack: Stack) -> None:
 
 
 def test_secrets_are_on_no_command_line_and_in_no_log(stack: Stack) -> None:
-    secrets = [line.split("=", 1)[1] for line in (stack.home / "secrets.env").read_text().splitlines()]
+    lines = [line for name in ("secrets.env", "api-key.env") for line in (stack.home / name).read_text().splitlines()]
+    secrets = [line.split("=", 1)[1] for line in lines]
     texts = [Path(f"/proc/{pid}/cmdline").read_text() for pid in stack.pids().values()]
     texts += [log.read_text(errors="replace") for log in (stack.home / "logs").iterdir()]
     assert not [secret for secret in secrets if any(secret in text for text in texts)]
