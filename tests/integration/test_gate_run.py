@@ -11,6 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.objects import State
 
+from synthmill.catalog.locations import LocationKind
 from synthmill.cli.judging import judging
 from synthmill.embedded import EmbeddedServices, open_embedded
 from synthmill.jobs.drive import drive
@@ -22,10 +23,13 @@ from synthmill.jobs.status import Status
 from synthmill.jobs.submit import stage
 from synthmill.settings import Settings
 from synthmill_flows.generate import generate_dataset
-from synthmill_flows.parameters import GenerateParameters
+from synthmill_flows.parameters import GenerateParameters, RefreshParameters
+from synthmill_flows.refresh import refresh_dataset
 from synthmill_schemas.gate_report import Verdict
 from tests.support.jobs import TENANT, accepted, recipe
+from tests.support.mill import milling
 from tests.support.player import Player, playing
+from tests.support.uploads import recipe_data
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prefect_server")]
 
@@ -114,3 +118,26 @@ async def test_a_job_that_the_command_line_ends_is_gated_and_released_by_the_sam
     again = await driven(services, tmp_path / "out", "job-1", most=20)
     assert again.release is not None
     assert again.release.outcome is ReleaseOutcome.ALREADY
+
+
+async def test_a_refresh_after_a_blocked_one_pays_only_for_what_is_new_since(
+    services: EmbeddedServices, tmp_path: Path
+) -> None:
+    rows = tmp_path / "rows"
+    rows.mkdir()
+
+    async def refreshed(most: int, *titles: str) -> State[None]:
+        expected = {"expect": "length", "column": "title", "maximum": most, "name": "short titles"}
+        wanted = recipe_data(key="sku", gate={"expectations": [expected]})
+        (tmp_path / "recipe.json").write_text(json.dumps(wanted))
+        lines = ["sku,title", *(f"P-{number},{title}" for number, title in enumerate(titles)), ""]
+        (rows / "products.csv").write_text("\n".join(lines))
+        order = RefreshParameters(recipe=str(tmp_path / "recipe.json"), place=LocationKind.FOLDER, location=str(rows))
+        return await refresh_dataset(order, return_state=True)
+
+    async with milling(services) as mill:
+        assert ((await refreshed(3, "lamp", "chair")).name, mill.take()) == ("GateBlocked", 2)
+        assert ((await refreshed(3, "lamp", "chair", "desk")).name, mill.take()) == ("GateBlocked", 1)
+        assert ((await refreshed(3, "lamp", "bench", "desk")).name, mill.take()) == ("GateBlocked", 1)
+        released = await refreshed(9, "lamp", "bench", "desk")
+        assert (released.message, mill.take()) == ("products version 1: 3 records, 3 added, 0 ended", 0)

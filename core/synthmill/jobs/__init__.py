@@ -24,6 +24,7 @@
 - `refresh`    records of new and changed seeds only
 - `rereading`  whether a recurring run would read what the last one read
 - `replay`     another round for slots that were given up; `revise` by another model or other prompts
+- `reusing`    records that a blocked refresh has paid for
 - `quote`      what a whole dataset would take, by a few of its slots
 - `seed_index` a set of seed ids, on disk when it is large
 - `cleanup`    delete a job's temporary files (law 5)

@@ -15,6 +15,7 @@ from synthmill.jobs.events import Service, say
 from synthmill.jobs.lease import new_owner, planner_lease
 from synthmill.jobs.plan import RoundOver, plan_round
 from synthmill.jobs.refresh import choose_seeds, close_unchanged, nothing_to_make
+from synthmill.jobs.reusing import reuse_unreleased
 from synthmill.jobs.unit import Unit, UnitOver
 from synthmill.recipes import recompile
 from synthmill.seeding.store import OnStored, store_seeds
@@ -89,6 +90,7 @@ async def _plan(services: Services, job: JobDocument, unit: Unit, by: Service, o
         if nothing_to_make(chosen):
             await close_unchanged(services, chosen)
         else:
+            await reuse_unreleased(services, chosen, by=by)
             await plan_round(services, chosen, unit, by=by)
     except UnitOver:
         return PlanOutcome.HANDED_ON
