@@ -144,3 +144,16 @@ def test_a_kill_of_everything_neither_passes_the_cap_nor_locks_it(tmp_path: Path
         done = program.run("resume", "capped", "--direct", "--json", "--max-tokens", "100000")
         assert (done.code, done.summary["accepted"]) == (0, 40), done.err
     assert_sound(program.home, "capped", 40)
+
+
+def test_a_quote_tells_what_the_whole_would_take_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    program, recipe = Program(tmp_path / "home"), written(tmp_path)
+    with start_provider(tmp_path) as provider:
+        quoted = program.run("quote", recipe, "--base-url", provider.url, "-n", "5000", "-k", "8", "--json")
+    assert quoted.code == 0, quoted.err
+    report = quoted.summary
+    assert (report["records"], report["slots"], report["accepted"]) == (5_000, 8, 8)
+    assert report["price_source"] == "recipe"
+    for name in ("prompt_tokens", "completion_tokens", "cost_usd", "cost_usd_per_record", "seconds", "acceptance"):
+        assert report[name]["low"] <= report[name]["expected"] <= report[name]["high"], name
+    assert not program.home.exists()

@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "init": Entry("init", "write a starter recipe for a data file"),
         "validate": Entry("validate", "check a recipe, all faults at once"),
         "preview": Entry("preview", "make a few records, look at them, estimate the whole"),
+        "quote": Entry("quote", "make a few records, reckon tokens, cost and time of the whole"),
         "run": Entry("run", "make the dataset"),
     },
     "Follow and mend": {

@@ -46,13 +46,14 @@ async def make(settings: Settings, compiled: CompiledRecipe, files: Sequence[Inp
         await submit(services, order)
         with open_display(consoles.err()) as display:
             try:
-                await _worked(services, order, display, interrupts)
+                await worked(services, order, display, interrupts)
             except SynthmillError as error:
                 failure = error
         return await _collected(services, order, compiled, failure)
 
 
-async def _worked(services: Services, order: JobOrder, display: Display, interrupts: Interrupts) -> None:
+async def worked(services: Services, order: JobOrder, display: Display, interrupts: Interrupts) -> None:
+    """Has the submitted job worked on by services of this process; returns when it rests."""
     settings, started = services.settings, now()
     gateway = order.recipe.request_model is not None and order.recipe.request_model.base_url is None
 
