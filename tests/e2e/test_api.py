@@ -54,7 +54,7 @@ async def test_an_upload_becomes_records_that_can_be_searched_and_exported(tmp_p
             assert created.status_code == 202, created.text
             path = created.headers["location"]
 
-            async def completed() -> dict[str, Any] | None:
+            async def completed(path: str = path) -> dict[str, Any] | None:
                 progress: dict[str, Any] = (await client.get(path)).json()
                 parts = sum(progress[part] for part in ("accepted", "exhausted", "parked", "pending"))
                 assert parts == progress["requested"]
@@ -68,5 +68,16 @@ async def test_an_upload_becomes_records_that_can_be_searched_and_exported(tmp_p
             assert story["seed"]["data"] == {"sku": "A-7", "title": "lamp 7"}
             assert story["call"]["route"] == "offline/fake-1"
             exported = [json.loads(line) for line in (await client.get(f"{path}/export")).text.splitlines()]
+
+            small = await client.post("/v1/jobs", json={"recipe": RECIPE, "rows": [{"sku": "B-1", "title": "desk"}]})
+            assert small.json()["state"] == "planned"  # by the API itself; a worker follows it to its end
+
+            async def ended() -> dict[str, Any] | None:
+                return await completed(small.headers["location"])
+
+            assert (await until_async(ended, "the small job to complete"))["accepted"] == 1
+            more = await client.post(f"{small.headers['location']}/extend", json={"records": 3})
+            assert more.status_code == 202, more.text
+            assert (await until_async(ended, "the longer job to complete"))["accepted"] == 3
     slots = assert_sound(home, path.rpartition("/")[2], ROWS)
     assert exported == [{**slot["data"], "_record_id": slot["record_id"]} for slot in slots]
