@@ -8,7 +8,7 @@ from synthmill.ports.records import Query as StoreQuery
 from synthmill.runs.telling import tell_soon
 from synthmill_api.auth.guard import Body, Work, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
-from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
+from synthmill_api.dependencies import CallerHere, ConfigHere, QuotasHere, ServicesHere
 from synthmill_api.errors import Code
 from synthmill_api.jobs import service
 from synthmill_api.jobs.changes import ExtendRequest, Retry, RetryRequest
@@ -47,12 +47,15 @@ async def create_job(
     services: ServicesHere,
     config: ConfigHere,
     caller: CallerHere,
+    quotas: QuotasHere,
     after: BackgroundTasks,
     request: JobRequest,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, description=_KEY)] = None,
 ) -> Job:
     """Order a dataset; the answer comes when the broker has confirmed the job."""
-    document = await service.create(services, config, Creation(caller, request, idempotency_key))
+    document = await service.create(
+        services, config, Creation(caller, request, idempotency_key, await quotas.left(caller.tenant))
+    )
     response.headers["Location"] = f"/v1/jobs/{document.job_id}"
     after.add_task(tell_soon, services, caller.tenant, document.job_id)
     return Job.of(document, services.settings.prefect)

@@ -10,6 +10,7 @@ from synthmill.errors import UserError
 from synthmill.ports.records import Condition, Range, Where
 from synthmill_api.errors import Code, Refused
 from synthmill_api.jobs.labels import label_path
+from synthmill_api.kit.moments import Moment
 from synthmill_schemas.job import JobState
 
 _SORT = "^-?(created_at|updated_at|dataset|state|records)$"
@@ -25,8 +26,8 @@ class JobFilter:
         label: Annotated[
             list[str] | None, Query(max_length=50, description="only with these labels, each name:value")
         ] = None,
-        created_from: Annotated[datetime | None, Query(description="not before; UTC unless it says otherwise")] = None,
-        created_to: Annotated[datetime | None, Query(description="not after")] = None,
+        created_from: Annotated[Moment | None, Query(description="not before; UTC unless it says otherwise")] = None,
+        created_to: Annotated[Moment | None, Query(description="not after")] = None,
         q: Annotated[
             str | None,
             Query(max_length=1_000, description="words of the dataset, its description, source names and label values"),

@@ -47,6 +47,8 @@ class Creation:
     caller: Caller
     request: JobRequest
     idempotency_key: str | None
+    left: Budget | None = None
+    """What the tenant may still spend this month."""
 
     @property
     def request_hash(self) -> str:
@@ -93,8 +95,21 @@ async def order_of(services: Services, config: ApiConfig, creation: Creation, jo
         labels,
         trace=tracing.current(),
         about=list(request.labels.values()),
-        caps=Budget(max_usd=request.max_usd, max_tokens=request.max_tokens),
+        caps=_caps(request, recipe, creation.left or Budget()),
         keyless=creation.idempotency_key is None,
+    )
+
+
+def _caps(request: JobRequest, recipe: CompiledRecipe, left: Budget) -> Budget:
+    """What the client or the recipe says, and never more than the tenant has left."""
+    target = recipe.recipe.target
+    usd, tokens = (
+        (request.max_usd or target.max_usd, left.max_usd),
+        (request.max_tokens or target.max_tokens, left.max_tokens),
+    )
+    return Budget(
+        max_usd=min((cap for cap in usd if cap is not None), default=None),
+        max_tokens=min((cap for cap in tokens if cap is not None), default=None),
     )
 
 

@@ -18,6 +18,7 @@ from synthmill_api.quotas import use
 from synthmill_api.quotas.bucket import Bucket, Taken
 from synthmill_api.quotas.limits import Limits, limits_of
 from synthmill_schemas.base import now
+from synthmill_schemas.budget import Budget
 
 LIMITS_SECONDS = 5.0
 """A changed limit is heeded after so long at the latest."""
@@ -90,6 +91,16 @@ class Keeper:
             if running >= limits.running_jobs:
                 detail = f"{running} jobs of this tenant are running; it may have {limits.running_jobs}"
                 raise Refused(Code.JOBS_QUOTA, detail, retry_after=_JOBS_RETRY_SECONDS)
+
+    async def left(self, tenant: str) -> Budget:
+        """What may still be spent this month, as a new job's caps; none for what has no limit, or is spent."""
+        limits = await self.limits(tenant)
+        if limits.tokens_a_month is None and limits.usd_a_month is None:
+            return Budget()
+        spent = await use.spent(self._store, tenant)
+        usd = None if limits.usd_a_month is None else limits.usd_a_month - spent.usd
+        tokens = None if limits.tokens_a_month is None else limits.tokens_a_month - spent.tokens
+        return Budget(max_usd=usd if usd and usd > 0 else None, max_tokens=tokens if tokens and tokens > 0 else None)
 
     async def _admit_spending(self, tenant: str, limits: Limits) -> None:
         if limits.tokens_a_month is None and limits.usd_a_month is None:

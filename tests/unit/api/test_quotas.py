@@ -25,6 +25,9 @@ from tests.support.jobs import recipe
 
 PLAIN: dict[str, Any] = {"recipe": recipe().recipe.model_dump(mode="json")}
 
+PRICE = {"input_per_million": 1.0, "output_per_million": 2.0}
+PRICED = {"recipe": recipe(model={"route": "mock/one", "price": PRICE}).recipe.model_dump(mode="json")}
+
 
 @asynccontextmanager
 async def limited(folder: Path, **limits: Any) -> AsyncIterator[tuple[Api, httpx.AsyncClient]]:  # noqa: ANN401  as Limits has them
@@ -131,11 +134,11 @@ async def test_a_month_that_is_spent_starts_no_job_and_goes_on_with_none(tmp_pat
         await paid(api, "last-month", tokens=9_000, usd=90.0, at=month_start() - timedelta(seconds=1))
         await paid(api, "anothers", tokens=9_000, usd=90.0, tenant="acme")
         headers = {"idempotency-key": "one"}
-        job = (await client.post("/v1/jobs", json=PLAIN, headers=headers)).json()["id"]
+        job = (await client.post("/v1/jobs", json=PRICED, headers=headers)).json()["id"]
         await paid(api, "c-2", tokens=25, usd=0.25)
-        problem(await client.post("/v1/jobs", json=PLAIN), 402, "budget_spent")
+        problem(await client.post("/v1/jobs", json=PRICED), 402, "budget_spent")
         problem(await client.post(f"/v1/jobs/{job}/resume"), 402, "budget_spent")
-        assert (await client.post("/v1/jobs", json=PLAIN, headers=headers)).json()["id"] == job
+        assert (await client.post("/v1/jobs", json=PRICED, headers=headers)).json()["id"] == job
         used = (await client.get("/v1/quotas")).json()["use"]
         assert (used["tokens_this_month"], used["usd_this_month"], used["running_jobs"]) == (100, 0.5, 1)
 
@@ -164,3 +167,17 @@ def test_days_and_months_end_in_utc() -> None:
     assert month_start() <= now() < tomorrow() <= next_month()
     assert (next_month().day, next_month().hour) == (1, 0)
     assert timedelta(0) < tomorrow() - now() <= timedelta(days=1)
+
+
+async def test_a_new_job_is_capped_by_what_its_tenant_has_left(tmp_path: Path) -> None:
+    async with limited(tmp_path, tokens_a_month=1_000) as (api, client):
+        await paid(api, "c-1", tokens=200, usd=None)
+        capped = [await client.post("/v1/jobs", json={**PLAIN, **more}) for more in ({}, {"max_tokens": 50})]
+        assert [answer.json()["max_tokens"] for answer in capped] == [600, 50]
+        assert [answer.json()["max_usd"] for answer in capped] == [None, None]
+
+
+async def test_a_tenant_with_a_limit_of_money_pays_no_model_whose_price_nobody_knows(tmp_path: Path) -> None:
+    async with limited(tmp_path, usd_a_month=10) as (_, client):
+        problem(await client.post("/v1/jobs", json=PLAIN), 422, "price_unknown")
+        assert (await client.post("/v1/jobs", json=PRICED)).json()["max_usd"] == 10
