@@ -15,6 +15,7 @@ from synthmill.client.models import (
     Job,
     JobProgress,
     Page,
+    Quote,
     RecipeVersion,
     RecordPage,
     Reject,
@@ -137,6 +138,8 @@ class Order:
     rows: Sequence[Mapping[str, Any]] = ()
     records: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    max_usd: float | None = None
+    max_tokens: int | None = None
 
     def body(self) -> dict[str, Any]:
         """As the API takes it; what is not given is left out."""
@@ -145,6 +148,7 @@ class Order:
             name, _, version = self.stored_recipe.partition("@")
             told["stored_recipe"] = {"name": name, "version": int(version) if version else None}
         told |= {"records": self.records, "labels": dict(self.labels)}
+        told |= {"max_usd": self.max_usd, "max_tokens": self.max_tokens}
         return {name: value for name, value in told.items() if value not in (None, [], {})}
 
 
@@ -152,6 +156,16 @@ def create_job(order: Order, key: str | None) -> Call[Job]:
     """With a key of its own by default, so that no try makes a second job."""
     headers = {"idempotency-key": key or uuid.uuid4().hex}
     return Call("POST", "/v1/jobs", _as(Job), json=order.body(), headers=headers)
+
+
+def create_quote(order: Order, slots: int) -> Call[Quote]:
+    """Each one is paid, so it is not repeated into silence."""
+    return Call("POST", "/v1/quotes", _as(Quote), json={**order.body(), "slots": slots}, safe=False)
+
+
+def quote(quote_id: str) -> Call[Quote]:
+    """How it stands."""
+    return Call("GET", f"/v1/quotes/{quote_id}", _as(Quote))
 
 
 def job(job_id: str) -> Call[JobProgress]:

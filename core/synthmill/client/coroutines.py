@@ -21,6 +21,7 @@ from synthmill.client.models import (
     Job,
     JobProgress,
     Page,
+    Quote,
     RecipeVersion,
     RecordItem,
     RecordPage,
@@ -30,7 +31,7 @@ from synthmill.client.models import (
     Told,
 )
 from synthmill.client.patience import Patience
-from synthmill.client.plain import ASKED_ANEW, EXPORT_POLL_SECONDS, ExportFailed
+from synthmill.client.plain import ASKED_ANEW, POLL_SECONDS, ExportFailed
 from synthmill.errors import Retriable
 from synthmill_schemas.file_export import ExportFormat, ExportState
 from synthmill_schemas.job import JobState
@@ -98,10 +99,31 @@ class AsyncClient:
         rows: Sequence[Mapping[str, Any]] = (),
         records: int | None = None,
         labels: Mapping[str, str] | None = None,
+        max_usd: float | None = None,
+        max_tokens: int | None = None,
         key: str | None = None,
     ) -> Job:
         """A job. `stored_recipe`: `name` or `name@version`. `key`: the same one is the same job; default: a new one."""
-        return await self._do(calls.create_job(Order(recipe, stored_recipe, sources, rows, records, labels or {}), key))
+        order = Order(recipe, stored_recipe, sources, rows, records, labels or {}, max_usd, max_tokens)
+        return await self._do(calls.create_job(order, key))
+
+    async def quote(
+        self,
+        *,
+        recipe: Mapping[str, Any] | None = None,
+        stored_recipe: str | None = None,
+        sources: Sequence[str] = (),
+        rows: Sequence[Mapping[str, Any]] = (),
+        records: int | None = None,
+        slots: int = 10,
+    ) -> Quote:
+        """What the whole would take, told by making and paying so many slots of it. Returns when that is known."""
+        order = Order(recipe, stored_recipe, sources, rows, records)
+        quote = await self._do(calls.create_quote(order, slots))
+        while not quote.rests:
+            await asyncio.sleep(POLL_SECONDS)
+            quote = await self._do(calls.quote(quote.id))
+        return quote
 
     async def job(self, job_id: str) -> JobProgress:
         """How it stands."""
@@ -184,7 +206,7 @@ class AsyncClient:
         """All records in one file, written by a worker, fetched, and checked. `more`: e.g. compression="gzip"."""
         export = await self._do(calls.order_export(job_id, form, more))
         while export.state in (ExportState.REQUESTED, ExportState.WRITING):
-            await asyncio.sleep(EXPORT_POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             export = await self._do(calls.export(job_id, export.id))
         if export.state is not ExportState.DONE:
             raise ExportFailed(f"{export.file_name} is {export.state}: {export.reason or 'ask for it again'}")

@@ -167,5 +167,35 @@ class Export(Answer):
     sha256: str | None
 
 
+class Estimate(Answer):
+    """A value, and where it lies in 19 of 20 cases."""
+
+    expected: float
+    low: float
+    high: float
+
+
+class Quote(Answer):
+    """What a whole dataset would take, once the few slots that tell it are made."""
+
+    id: str
+    dataset: str
+    state: JobState
+    reason: str | None
+    slots: int | None
+    records: int | None
+    accepted: int | None = None
+    acceptance: Estimate | None = None
+    prompt_tokens: Estimate | None = None
+    completion_tokens: Estimate | None = None
+    cost_usd: Estimate | None = None
+    seconds: Estimate | None = None
+
+    @property
+    def rests(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.state not in _GOING
+
+
 Told = StateChanged | Event | JobProgress | End
 """What `follow` gives, in order."""

@@ -21,6 +21,7 @@ from synthmill.client.models import (
     Job,
     JobProgress,
     Page,
+    Quote,
     RecipeVersion,
     RecordItem,
     RecordPage,
@@ -36,7 +37,7 @@ from synthmill_schemas.job import JobState
 
 T = TypeVar("T")
 
-EXPORT_POLL_SECONDS = 0.3
+POLL_SECONDS = 0.3
 ASKED_ANEW = frozenset({408, 409, 423, 429, 460, 502, 503, 504})
 """A piece was not taken, or is not what was expected there: where the upload stands says what to send."""
 
@@ -103,10 +104,31 @@ class Client:
         rows: Sequence[Mapping[str, Any]] = (),
         records: int | None = None,
         labels: Mapping[str, str] | None = None,
+        max_usd: float | None = None,
+        max_tokens: int | None = None,
         key: str | None = None,
     ) -> Job:
         """A job. `stored_recipe`: `name` or `name@version`. `key`: the same one is the same job; default: a new one."""
-        return self._do(calls.create_job(Order(recipe, stored_recipe, sources, rows, records, labels or {}), key))
+        order = Order(recipe, stored_recipe, sources, rows, records, labels or {}, max_usd, max_tokens)
+        return self._do(calls.create_job(order, key))
+
+    def quote(
+        self,
+        *,
+        recipe: Mapping[str, Any] | None = None,
+        stored_recipe: str | None = None,
+        sources: Sequence[str] = (),
+        rows: Sequence[Mapping[str, Any]] = (),
+        records: int | None = None,
+        slots: int = 10,
+    ) -> Quote:
+        """What the whole would take, told by making and paying so many slots of it. Returns when that is known."""
+        order = Order(recipe, stored_recipe, sources, rows, records)
+        quote = self._do(calls.create_quote(order, slots))
+        while not quote.rests:
+            time.sleep(POLL_SECONDS)
+            quote = self._do(calls.quote(quote.id))
+        return quote
 
     def job(self, job_id: str) -> JobProgress:
         """How it stands."""
@@ -185,7 +207,7 @@ class Client:
         """All records in one file, written by a worker, fetched, and checked. `more`: e.g. compression="gzip"."""
         export = self._do(calls.order_export(job_id, form, more))
         while export.state in (ExportState.REQUESTED, ExportState.WRITING):
-            time.sleep(EXPORT_POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
             export = self._do(calls.export(job_id, export.id))
         if export.state is not ExportState.DONE:
             raise ExportFailed(f"{export.file_name} is {export.state}: {export.reason or 'ask for it again'}")

@@ -12,11 +12,12 @@ from synthmill.client.errors import NotFound, Unauthenticated
 from synthmill.client.files import PIECE_BYTES
 from synthmill.client.frames import Listener
 from synthmill.client.models import End, Event, JobProgress, StateChanged, Told
-from synthmill.jobs.documents import change_job
+from synthmill.jobs.documents import change_job, jobs_of
 from synthmill_schemas.job import JobState
 from tests.support.api import BASE_URL, Api, started
 from tests.support.jobs import TENANT, accepted, recipe, store_slots
 from tests.support.uploads import worked
+from tests.support.wait import until_async
 
 RECIPE = recipe().recipe.model_dump(mode="json")
 
@@ -84,6 +85,19 @@ async def test_recipes_are_stored_and_ordered_by_name(api: Api, client: AsyncCli
     assert (await client.cancel((await client.resume(job.id)).id)).state is JobState.CANCELLED
     assert [event.name async for event in client.events(job.id)][-1] == "job.cancelled"
     assert [one async for one in client.rejects(job.id)] == []
+
+
+async def test_a_quote_is_told_once_its_few_slots_are_made(api: Api, client: AsyncClient) -> None:
+    asking = asyncio.create_task(client.quote(recipe=RECIPE, records=1_000, slots=4))
+    place = jobs_of(TENANT)
+
+    async def ordered() -> str | None:
+        await api.services.store.visible(place)
+        return next(iter([job.id async for job in api.services.store.scan(place, {"purpose": "quote"})]), None)
+
+    await finish(api, await until_async(ordered, "the quote's job"))
+    quote = await asking
+    assert (quote.dataset, quote.records, quote.slots, quote.rests) == ("colours", 1_000, 4, True)
 
 
 async def test_refusals_are_exceptions(client: AsyncClient, api: Api) -> None:
