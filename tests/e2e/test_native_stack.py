@@ -17,6 +17,7 @@ from tests.support.native_stack import Stack, native_stack
 from tests.support.on_stack import ON_STACK
 from tests.support.prefect_ui import PrefectUi, prefect_ui
 from tests.support.provider import Provider, start_provider
+from tests.support.readme import pasted
 from tests.support.stack_jobs import recipe, rows
 from tests.support.wait import until
 
@@ -86,6 +87,12 @@ def test_a_key_of_the_api_is_there_for_clients_and_in_its_prefect_block(stack: S
         shown, whole = (prefect.get(path, params={"include_secrets": wanted}).json() for wanted in (False, True))
     assert told["SYNTHMILL_API_KEY"] not in str(shown)
     assert whole["data"]["key"] == told["SYNTHMILL_API_KEY"]
+
+
+def test_the_readmes_request_works_as_it_is_written(stack: Stack) -> None:
+    url, key = stack.told()["SYNTHMILL_API_URL"], stack.api_key()
+    with closing(Client(url, key)) as client:
+        client.completed(pasted(url, key), 5)
 
 
 def test_a_person_makes_a_dataset_in_prefects_ui(stack: Stack, provider: Provider, tmp_path: Path) -> None:

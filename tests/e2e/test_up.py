@@ -15,6 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.client import Client
+from tests.support.readme import made_key, pasted
 from tests.support.repository import ROOT
 from tests.support.services import free_port
 from tests.support.wait import until
@@ -34,6 +36,7 @@ class Up:
     process: "subprocess.Popen[bytes]"
     log: Path
     api: httpx.Client
+    rest: str
 
     def order(self, key: str, records: int) -> tuple[int, str]:
         """Status and id of the run, as Prefect's own REST API answers."""
@@ -55,6 +58,12 @@ class Up:
     def until_state(self, run: str, type_: str) -> None:
         until(lambda: self.state(run)["state"]["type"] == type_, f"run {run} to be {type_}", seconds=RUN_SECONDS)
 
+    def take_the_readmes_request(self, home: Path) -> None:
+        """As it is written there, in a shell, at this port; its job comes to all its records."""
+        key = made_key(environment(home))
+        with closing(Client(self.rest, key)) as client:
+            client.completed(pasted(self.rest, key), 5)
+
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         return self.process.wait(60)
@@ -69,14 +78,14 @@ def environment(home: Path) -> dict[str, str]:
 @contextmanager
 def up(folder: Path) -> Iterator[Up]:
     """Started in the folder and ready; whatever is left of it is ended."""
-    port, log = free_port(), folder / "up.log"
-    command = [sys.executable, "-m", "synthmill", "up", "--prefect-port", str(port), "--api-port", str(free_port())]
+    port, rest, log = free_port(), free_port(), folder / "up.log"
+    command = [sys.executable, "-m", "synthmill", "up", "--prefect-port", str(port), "--api-port", str(rest)]
     with log.open("wb") as file:
         process = subprocess.Popen(command, cwd=folder, env=environment(folder / "home"), stderr=file, stdout=file)
     try:
         until(lambda: _ready(process, log), "synthmill up to be ready", seconds=READY_SECONDS)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}/api/", timeout=60, trust_env=False) as api:
-            yield Up(process, log, api)
+            yield Up(process, log, api, f"http://127.0.0.1:{rest}")
     finally:
         if process.poll() is None:
             process.terminate()
@@ -116,6 +125,7 @@ def test_runs_are_ordered_once_survive_a_kill_and_a_stop_and_nothing_is_left(tmp
         second.until_state(killed, "COMPLETED")
         slots = [record["slot"] for record in _lines(tmp_path / "out-killed" / "support-tickets.lineage.jsonl")]
         assert sorted(slots) == list(range(MANY))
+        second.take_the_readmes_request(tmp_path / "home")
         _, stopped = second.order("stopped", MANY)
         second.until_state(stopped, "RUNNING")
         assert second.stop(signal.SIGTERM) == 0
