@@ -13,6 +13,7 @@ from pydantic import HttpUrl
 from synthmill.embedded import open_embedded
 from synthmill.jobs.cancel import cancel
 from synthmill.jobs.documents import change_job, get_job, jobs_of
+from synthmill.jobs.extend import extend
 from synthmill.jobs.order import JobOrder, new_job_id
 from synthmill.jobs.reconcile import reconcile
 from synthmill.jobs.rounds import resume
@@ -133,6 +134,21 @@ async def test_a_cancelled_job_cancels_its_run(services: Services, prefect: http
     await cancel(services, TENANT, document.job_id, service="api", reason="enough")
     await tell_soon(services, TENANT, document.job_id)
     assert (await state_of(prefect, document))["type"] == "CANCELLED"
+
+
+async def test_a_job_extended_after_its_end_gets_a_run_of_its_own(
+    services: Services, prefect: httpx.AsyncClient
+) -> None:
+    document = await with_run(services)
+    await set_state(prefect, document, "COMPLETED")
+    await change_job(services.store, TENANT, document.job_id, lambda _: {"state": JobState.COMPLETED, "records": 4})
+    await extend(away(services), TENANT, document.job_id, 6, by="api")
+    assert (await job(services, document.job_id)).flow_run_id is None
+    assert (await reconcile(services)).runs_told == 1
+    after = await job(services, document.job_id)
+    assert after.flow_run_id != document.flow_run_id
+    run = (await prefect.get(f"/flow_runs/{after.flow_run_id}")).json()
+    assert (run["idempotency_key"], run["state_type"]) == (f"{document.job_id}.1", "SCHEDULED")
 
 
 @pytest.mark.parametrize("type_", ["CANCELLED", "CANCELLING"])

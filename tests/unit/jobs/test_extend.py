@@ -14,11 +14,14 @@ from synthmill.jobs.extend import extend
 from synthmill.jobs.lease import new_owner, planner_lease
 from synthmill.jobs.order import JobOrder
 from synthmill.jobs.plan import plan_round
+from synthmill.jobs.release import release
+from synthmill.jobs.release.versions import shown_in
 from synthmill.jobs.rounds import resume
 from synthmill.jobs.status import Status, job_status
 from synthmill.jobs.submit import submit
 from synthmill.planning.tuples import TupleMaker
 from synthmill.ports.broker import Message, Queue
+from synthmill.ports.records import Collection, Place
 from synthmill_schemas.generation import GenerationRequest
 from synthmill_schemas.job import JobDocument, JobState
 from synthmill_schemas.slot import RejectClass
@@ -83,6 +86,24 @@ async def test_a_completed_job_completes_again_with_more(services: EmbeddedServi
     await store_slots(services, accepted(JOB, 4, round=job.round))
     assert (await finished(services)).state is JobState.COMPLETED
     assert (await status_of(services)).accepted == 5
+
+
+async def test_what_was_released_stays_and_the_new_records_are_the_next_version(services: EmbeddedServices) -> None:
+    await ordered(services)
+    await store_slots(services, *(accepted(JOB, slot) for slot in range(4)))
+    await finished(services)
+    assert (await release(services, TENANT, JOB)).version == 1
+    job = await extend(services, TENANT, JOB, 6, by="api")
+    with pytest.raises(UserError, match="only what has completed"):
+        await release(services, TENANT, JOB)
+    await planned_slots(services)
+    await store_slots(services, *(accepted(JOB, slot, round=job.round) for slot in (4, 5)))
+    await finished(services)
+    second = await release(services, TENANT, JOB)
+    assert (second.version, second.records, second.added, second.ended) == (2, 6, 2, 0)
+    records = Place(TENANT, Collection.RECORDS, job.dataset)
+    await services.store.visible(records)
+    assert [await services.store.count(records, shown_in(version)) for version in (1, 2)] == [4, 6]
 
 
 async def test_what_was_given_up_is_left_alone_and_counts_as_before(services: EmbeddedServices) -> None:
