@@ -1,6 +1,7 @@
 """Publishes a round's generation requests in chunks, each confirmed and checkpointed (design laws 3 and 4)."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from synthmill import tracing
@@ -135,11 +136,17 @@ async def _publish(round_: _Round, slots: Sequence[int]) -> None:
     if not slots:
         return
     seeds = await _seeds(round_, slots)
-    planned = [round_.planner.request(round_.job.round, group, seeds) for group in round_.planner.chunks(slots)]
+    planned, messages = await asyncio.to_thread(_made, round_, slots, seeds)  # others are served meanwhile
     await _park(round_, planned)
-    messages = [_message(round_, plan.request) for plan in planned if plan.request is not None]
     await round_.services.broker.publish(Queue.GENERATION, messages)
     await _note(round_, slots[-1] + 1)
+
+
+def _made(
+    round_: _Round, slots: Sequence[int], seeds: Mapping[str, SeedDocument]
+) -> tuple[list[Planned], list[Message]]:
+    planned = [round_.planner.request(round_.job.round, group, seeds) for group in round_.planner.chunks(slots)]
+    return planned, [_message(round_, plan.request) for plan in planned if plan.request is not None]
 
 
 async def _note(round_: _Round, next_slot: int) -> None:
