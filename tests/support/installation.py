@@ -107,7 +107,11 @@ class Installation:
     @cached_property
     def client(self) -> Client:
         """A client of the API, with all rights."""
-        command = [sys.executable, "-m", "synthmill", "keys", "create", "--scopes", "all"]
+        return self.client_of("default")
+
+    def client_of(self, tenant: str) -> Client:
+        """One more, of that tenant."""
+        command = [sys.executable, "-m", "synthmill", "keys", "create", "--scopes", "all", "--tenant", tenant]
         made = subprocess.run(command, env=dict(self.environment), capture_output=True, text=True, check=False)
         assert made.returncode == 0, made.stderr
         return Client(self.api.url, made.stdout.strip())

@@ -41,6 +41,7 @@ _SETTINGS = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
+    "PREFECT_SERVER_DEPLOYMENTS_CONCURRENCY_SLOT_WAIT_SECONDS": "2",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_CLIENT_MAX_RETRIES": "10",
@@ -113,6 +114,18 @@ class PrefectStack:
         key = {"idempotency_key": uuid.uuid4().hex}  # SQLite refuses now and then, and is asked again
         body = {"parameters": {"order": order}, "state": {"type": "SCHEDULED"}, **key, **more}
         return str(self.patiently("POST", f"/deployments/{found['id']}/create_flow_run", body)["id"])
+
+    def limit(self, runs: int | None) -> None:
+        """How many runs of the deployment there may be at once; more of them wait."""
+        found = _made(self.http.get(f"/deployments/name/{FLOW}/{DEPLOYMENT}"))
+        body = {"concurrency_limit": runs, "concurrency_options": {"collision_strategy": "ENQUEUE"}}
+        answer = self.http.patch(f"/deployments/{found['id']}", json=body)
+        assert answer.is_success, answer.text
+
+    def states(self, run_id: str) -> list[dict[str, Any]]:
+        """All states that the run went through, the first first."""
+        found: list[dict[str, Any]] = _made(self.http.get("/flow_run_states/", params={"flow_run_id": run_id}))
+        return sorted(found, key=lambda state: str(state["timestamp"]))
 
     def runs(self) -> list[dict[str, Any]]:
         """All of them."""
