@@ -123,6 +123,12 @@ async def test_a_look_that_wants_too_much_of_a_file_is_refused(client: httpx.Asy
     assert "do not end within" in body["detail"]
 
 
+async def test_as_many_as_want_may_look_at_once(client: httpx.AsyncClient) -> None:
+    location = await uploaded(client)
+    found = await asyncio.gather(*(inspected(client, location, rows=number) for number in range(4)))
+    assert [len(each["rows"]) for each in found] == [0, 1, 2, 2]
+
+
 async def test_seeds_are_shown_when_the_file_is_gone_and_a_410_when_there_are_none(
     api: Api, client: httpx.AsyncClient
 ) -> None:

@@ -7,6 +7,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from dataclasses import asdict
+from weakref import WeakKeyDictionary
 
 from synthmill.errors import InputUnusable
 from synthmill.inputs.look.child import Wanted
@@ -19,13 +20,18 @@ MOST_BYTES = 64 << 20
 
 _SECONDS = 15.0
 _MOST_LINE_BYTES = 16 << 20
-_AT_ONCE = asyncio.Semaphore(2)
+_AT_ONCE = 2
 """A child has up to half a gigabyte; whoever comes while two are looking waits."""
+
+_KEPT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
+"""Variables that the child gets: it reads what strangers sent, so it is told no key and no address."""
+
+_turns: "WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore]" = WeakKeyDictionary()
 
 
 async def look(objects: ObjectStore, key: str, wanted: Wanted) -> Found:
     """What the beginning of the object holds; `InputUnusable` when it cannot be read, or not within the limits."""
-    async with _AT_ONCE:
+    async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(_AT_ONCE)):
         child = await _started()
         try:
             async with asyncio.timeout(_SECONDS):
@@ -39,7 +45,7 @@ async def look(objects: ObjectStore, key: str, wanted: Wanted) -> Found:
 
 
 async def _started() -> Process:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     command = (sys.executable, "-m", "synthmill.inputs.look.child")
     return await asyncio.create_subprocess_exec(
         *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env=environment, limit=_MOST_LINE_BYTES
