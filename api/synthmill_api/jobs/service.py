@@ -18,7 +18,7 @@ from synthmill.jobs.order import JobOrder, new_job_id
 from synthmill.jobs.progress import Progress, job_progress
 from synthmill.jobs.replay import Replayed, replay_rejects
 from synthmill.jobs.revise import revised
-from synthmill.jobs.status import Status, job_status
+from synthmill.jobs.status import Status, count_job, job_status
 from synthmill.jobs.submit import submit
 from synthmill.planning.seeds import SeedSpace, resolve_records
 from synthmill.ports.broker import Queue
@@ -167,7 +167,7 @@ async def get(services: Services, tenant: str, job_id: str) -> JobDocument:
 async def counted(services: Services, tenant: str, job_id: str) -> tuple[JobDocument, Status, Progress]:
     """The job, its numbers, and how it comes along."""
     document = await get(services, tenant, job_id)
-    status = await job_status(services.store, tenant, job_id)
+    status = await count_job(services.store, document)
     return document, status, await job_progress(services.store, document, status)
 
 

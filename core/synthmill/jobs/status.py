@@ -65,7 +65,12 @@ class Status:
 
 async def job_status(store: RecordStore, tenant: str, job_id: str) -> Status:
     """Counts everything anew; exact after the refresh that it asks for."""
-    job = (await get_job(store, tenant, job_id)).document
+    return await count_job(store, (await get_job(store, tenant, job_id)).document)
+
+
+async def count_job(store: RecordStore, job: JobDocument) -> Status:
+    """The same for a job that was just read."""
+    tenant, job_id = job.tenant, job.job_id
     slots = Place(tenant, Collection.SLOTS, job.dataset)
     rejects, calls = Place(tenant, Collection.REJECTS), Place(tenant, Collection.CALLS)
     await store.visible(slots, rejects, calls)
