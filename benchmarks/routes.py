@@ -149,7 +149,7 @@ def _read(said: str) -> _Load:
 
 
 def _latency(said: str, percent: str) -> float:
-    found = re.search(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m)$", said, re.MULTILINE)
+    found = re.search(rf"^\s+{percent}%\s+([\d.]+)(us|ms|s|m)\s*$", said, re.MULTILINE)
     if found is None:
         raise RuntimeError(f"wrk said no latency of {percent} %:\n{said}")
     return float(found[1]) * _MILLISECONDS[found[2]]
