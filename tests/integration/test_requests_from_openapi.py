@@ -11,7 +11,7 @@ import pytest
 from synthmill.settings import Settings
 from synthmill_api.config import ApiConfig
 from tests.support import stack
-from tests.support.api_things import things_of
+from tests.support.api_things import Things, things_of
 from tests.support.installation import settings_on
 from tests.support.served_api import Served, served
 
@@ -31,11 +31,16 @@ class Effort:
     sequences: int
     limits: bool = True
 
-    def config(self, expendable: str) -> str:
-        """The settings of schemathesis with these numbers; what revokes keys is tried by one of another tenant's."""
+    def config(self, expendable: str, things: Things) -> str:
+        """The settings of schemathesis with these numbers, and ids of things to read.
+
+        What revokes keys is tried by one of another tenant's.
+        """
+        read = "".join(f'"path.{name}" = "{id_}"\n' for name, id_ in things.items())
         header = f'headers = {{ Authorization = "Bearer {expendable}" }}'
         return CONFIG.read_text() + (
             f'\n[[operations]]\ninclude-path-regex = "^/v1/keys"\n{header}\n'
+            f'\n[[operations]]\ninclude-method = "GET"\n[operations.parameters]\n{read}'
             f"\n[phases.coverage]\nenabled = {str(self.limits).lower()}\n"
             f"\n[phases.fuzzing.generation]\nmax-examples = {self.examples}\n"
             f"\n[phases.stateful.generation]\nmax-examples = {self.sequences}\n"
@@ -46,10 +51,10 @@ SHORT, LONG, LONG_ON_STACK = Effort(5, 25, limits=False), Effort(150, 500), Effo
 """The limits take as long as everything else of the short run three times over."""
 
 
-async def checked(running: Served, folder: Path, effort: Effort) -> None:
+async def checked(running: Served, folder: Path, effort: Effort, things: Things) -> None:
     """Every check of schemathesis on every operation; fails with its report."""
     config = folder / "schemathesis.toml"
-    config.write_text(effort.config(await running.api.key("expendable")))
+    config.write_text(effort.config(await running.api.key("expendable"), things))
     key = await running.api.key()
     document, header = f"{running.url}/openapi.json", f"Authorization: Bearer {key}"
     process = await asyncio.create_subprocess_exec(
@@ -70,8 +75,8 @@ async def checked(running: Served, folder: Path, effort: Effort) -> None:
 async def test_no_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path) -> None:
     async with served(Settings(home=tmp_path / "home"), ROOMY) as running:
         async with await running.api.client() as owner:
-            await things_of(running.api, owner)
-        await checked(running, tmp_path, SHORT)
+            things = await things_of(running.api, owner)
+        await checked(running, tmp_path, SHORT, things)
 
 
 @pytest.mark.long
@@ -79,8 +84,8 @@ async def test_no_request_gets_an_answer_that_the_document_does_not_tell(tmp_pat
 async def test_no_request_of_very_many_gets_one(tmp_path: Path) -> None:
     async with served(Settings(home=tmp_path / "home"), ROOMY) as running:
         async with await running.api.client() as owner:
-            await things_of(running.api, owner)
-        await checked(running, tmp_path, LONG)
+            things = await things_of(running.api, owner)
+        await checked(running, tmp_path, LONG, things)
 
 
 @pytest.mark.long
@@ -88,7 +93,7 @@ async def test_no_request_of_very_many_gets_one(tmp_path: Path) -> None:
 @pytest.mark.timeout(3_600)
 async def test_nor_on_real_servers(tmp_path: Path) -> None:
     async with served(settings_on(tmp_path), ROOMY) as running:
-        await checked(running, tmp_path, LONG_ON_STACK)
+        await checked(running, tmp_path, LONG_ON_STACK, {})
     await stack.remove_queues(str(tmp_path))
     await stack.remove_bucket(str(tmp_path))
     await stack.remove_indices(str(tmp_path))

@@ -71,7 +71,7 @@ def read_sha256(metadata: dict[str, str]) -> str | None:
 
 def read_checksum(text: str | None) -> PieceChecksum | None:
     """`Upload-Checksum: algorithm base64`; None when there is none."""
-    if text is None:
+    if not text:
         return None
     algorithm, _, encoded = text.strip().partition(" ")
     if algorithm not in ALGORITHMS:
