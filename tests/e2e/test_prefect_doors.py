@@ -81,7 +81,9 @@ def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with (
         prefect_stack(folder) as prefect,
         start_provider(folder) as provider,
-        installation(folder, provider.url, **prefect.variables) as mill,
+        installation(
+            folder, provider.url, workers=1, consumers=1, gateway=False, indices=None, **prefect.variables
+        ) as mill,
         Indices(mill.settings.elasticsearch) as indices,
     ):
         prefect.limit(LIMIT)
