@@ -36,7 +36,7 @@ class Effort:
 
         What revokes keys is tried by one of another tenant's.
         """
-        read = "".join(f'"path.{name}" = "{id_}"\n' for name, id_ in things.items())
+        read = "".join(f'"path.{name}" = "{id_}"\n' for name, id_ in things.items() if name != "version")
         header = f'headers = {{ Authorization = "Bearer {expendable}" }}'
         return CONFIG.read_text() + (
             f'\n[[operations]]\ninclude-path-regex = "^/v1/keys"\n{header}\n'
