@@ -37,11 +37,15 @@ def paused(at: Scene, job_id: str) -> dict[str, Any]:
     """The job once it is paused and its calls are settled, with its budget under `budget`."""
 
     def look() -> dict[str, Any]:
+        budget = at.mill.client.http.get(f"/v1/jobs/{job_id}/budget").json()
         job = at.mill.client.progress(job_id)
         assert job is None or job["state"] not in ("completed", "failed", "blocked"), job
-        budget = at.mill.client.http.get(f"/v1/jobs/{job_id}/budget").json()
-        rests = job is not None and job["state"] == "paused" and not budget["reserved_tokens"]
-        return {**job, "budget": budget} if job is not None and rests else {}
+        if job is None or job["state"] != "paused" or budget["reserved_tokens"]:
+            return {}
+        # the account may be written a moment before the ledger
+        in_ledger = job["prompt_tokens"] + job["completion_tokens"]
+        settled = in_ledger >= budget["spent_tokens"] - budget["assumed_tokens"]
+        return {**job, "budget": budget} if settled else {}
 
     job = until(look, "the pause", seconds=120)
     parts = [job[kind] for kind in ("accepted", "exhausted", "parked", "pending")]
