@@ -25,6 +25,9 @@ def test_each_column_gets_the_field_of_its_type() -> None:
         "tags": "keyword",
         "customer": "object",
         "customer.city": "keyword",
+        "lines": "object",
+        "lines.n": "long",
+        "lines.sku": "keyword",
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from synthmill.ports.records import Collection
 from synthmill.stack.elastic.names import DOC_ID, DOC_TENANT
 
-VERSION = 8
+VERSION = 9
 
 Mapping = dict[str, Any]
 
@@ -86,9 +86,13 @@ _FIELDS: dict[Collection, Mapping] = {
         "name": WORD,
         "hash": LONG_TEXT,
         "scopes": WORD,
+        "roles": WORD,
         "created_at": MOMENT,
+        "created_by": WORD,
         "expires_at": MOMENT,
         "revoked_at": MOMENT,
+        "last_used_at": MOMENT,
+        "successor": WORD,
     },
     Collection.JOBS: {
         "job_id": WORD,
