@@ -13,7 +13,7 @@ from synthmill.jobs.status import Status, job_status
 from synthmill.ports.records import Collection, Place, RecordStore
 from synthmill_schemas.slot import SlotState
 
-FULL_SECONDS = 20.0  # between two full counts while records come and nothing else does
+FULL_SECONDS = 30.0  # between two full counts while records come; with the events, a request a second in all
 
 
 class SparingLook:
