@@ -117,3 +117,11 @@ def test_every_part_that_a_layout_lists_is_there(module: Path) -> None:
     }
     assert parts
     assert [part for part in parts if part not in known] == []
+
+
+def test_each_decision_has_a_number_of_its_own_and_tells_it_in_its_title() -> None:
+    decisions = sorted((ROOT / "docs/decisions").glob("0*.md"))
+    numbers = [int(path.name[:4]) for path in decisions]
+    assert numbers == list(range(1, len(numbers) + 1))
+    titles = [path.read_text().split(".", 1)[0] for path in decisions]
+    assert titles == [f"# {number}" for number in numbers]
