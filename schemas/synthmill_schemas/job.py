@@ -106,6 +106,14 @@ class JobPurpose(StrEnum):
     QUOTE = "quote"  # to learn what the whole would take; never released
 
 
+class RefreshCheckpoint(Contract):
+    """How far the seeds were compared; good only for the same base."""
+
+    base: Count
+    compared: Count = Field(description="seeds of the sources, in their order")
+    chosen: Count = Field(description="of those, stored as new or changed")
+
+
 class Refresh(Contract):
     """A job that makes records of new and changed seeds only; the worker fills in what it found."""
 
@@ -114,6 +122,7 @@ class Refresh(Contract):
     seeds: Count | None = Field(None, description="how many are new or changed")
     unchanged: Count = 0
     vanished: Count = Field(0, description="seeds of the base that no source has any more")
+    checkpoint: RefreshCheckpoint | None = Field(None, description="while its seeds are being compared")
 
 
 class StateChange(Contract):

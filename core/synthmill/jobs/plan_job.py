@@ -86,7 +86,7 @@ async def _open_job(services: Services, wanted: JobMessage) -> JobDocument | Pla
 async def _plan(services: Services, job: JobDocument, unit: Unit, by: Service, on_stored: OnStored) -> PlanOutcome:
     try:
         seeded = await store_seeds(services, job, recompile(job.recipe), unit, by=by, on_stored=on_stored)
-        chosen = await choose_seeds(services, seeded)
+        chosen = await choose_seeds(services, seeded, unit)
         if nothing_to_make(chosen):
             await close_unchanged(services, chosen)
         else:

@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from synthmill.errors import InputUnusable, StoreUnavailable, UserError
 from synthmill.jobs.documents import Changes, change_job
@@ -19,6 +19,7 @@ from synthmill.jobs.release.marking import batches
 from synthmill.jobs.release.versions import shown_in
 from synthmill.jobs.revise import recipe_of
 from synthmill.jobs.seed_index import SeedIndex
+from synthmill.jobs.unit import Unit
 from synthmill.planning.samplers import SampleFailed
 from synthmill.planning.tuples import source_value
 from synthmill.ports.records import Collection, Document, Place, Write, WriteStatus
@@ -26,7 +27,7 @@ from synthmill.recipes.compile import recompile
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
 from synthmill_schemas.ids import canonical_json, seed_document_id
-from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, Refresh
+from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState, Refresh, RefreshCheckpoint
 from synthmill_schemas.recipe import FieldContract
 
 _SEED_BITS = 53
@@ -67,11 +68,12 @@ def nothing_to_make(job: JobDocument) -> bool:
     return job.refresh is not None and job.refresh.seeds == 0
 
 
-async def choose_seeds(services: Services, job: JobDocument) -> JobDocument:
+async def choose_seeds(services: Services, job: JobDocument, unit: Unit) -> JobDocument:
     """The job with its refresh filled in; the seeds of all its sources are stored. Any other job is left as it is.
 
-    Compares every seed with the record that the last version shows for it. Done again after a crash it may compare
-    with a later version, and writes over what it wrote.
+    Compares every seed with the record that the last version shows for it. Done again after a crash it goes on behind
+    its last note, unless there is a later version by then: with that it compares anew, and writes over what it wrote.
+    Raises `UnitOver` when the unit is over and what was compared is noted.
     """
     if job.refresh is None or job.refresh.seeds is not None:
         return job
@@ -80,14 +82,19 @@ async def choose_seeds(services: Services, job: JobDocument) -> JobDocument:
     refresh = Refresh(base=0, seeds=sum(source.seeds or 0 for source in job.sources))
     if base:
         with closing(SeedIndex()) as index:
-            refresh = await _Choice(services, job, base, recompile(job.recipe), index).made()
+            refresh = await _Choice(services, job, base, recompile(job.recipe), index, unit).made()
+    chosen = await _note(services, job, refresh)
+    await _say(services, chosen)
+    return chosen
+
+
+async def _note(services: Services, job: JobDocument, refresh: Refresh) -> JobDocument:
+    """What was found, or how far it was looked for; what is chosen stays chosen."""
 
     def decide(current: JobDocument) -> Changes | None:
         return None if current.refresh is None or current.refresh.seeds is not None else {"refresh": refresh}
 
-    chosen = (await change_job(services.store, job.tenant, job.job_id, decide)).document
-    await _say(services, chosen)
-    return chosen
+    return (await change_job(services.store, job.tenant, job.job_id, decide)).document
 
 
 async def close_unchanged(services: Services, job: JobDocument) -> None:
@@ -120,22 +127,47 @@ class _Choice:
     base: int
     compiled: CompiledRecipe
     index: SeedIndex
-    refresh: Refresh = field(default_factory=Refresh)
+    unit: Unit
+    caught_up: bool = False  # with what earlier units compared
 
     async def made(self) -> Refresh:
         """What was found; the chosen seeds are stored."""
         await self._learn()
-        set_ = hashlib.sha256(f"{self.job.tenant}\n{self.job.job_id}\nrefresh".encode()).hexdigest()[:32]
-        inputs, chosen, unchanged = Place(self.job.tenant, Collection.INPUTS), 0, 0
+        inputs = Place(self.job.tenant, Collection.INPUTS)
         await self.services.store.visible(inputs)
+        done, position = self._noted(), 0
         for source in self.job.sources:
             async for seeds in batches(self.services.store, inputs, {"seed_set": source.seed_set or ""}, "ordinal"):
-                new = await asyncio.to_thread(self._new, seeds)
-                unchanged += len(seeds) - len(new)
-                await self._store(inputs, set_, chosen, new)
-                chosen += len(new)
-        vanished = await asyncio.to_thread(self.index.unseen)
-        return Refresh(base=self.base, seed_set=set_, seeds=chosen, unchanged=unchanged, vanished=vanished)
+                await asyncio.to_thread(self.index.see, [seed["seed_id"] for seed in seeds])
+                fresh = seeds[max(0, done.compared - position) :]
+                position += len(seeds)
+                if fresh:
+                    done = await self._compare(inputs, done, fresh)
+        vanished, unchanged = await asyncio.to_thread(self.index.unseen), done.compared - done.chosen
+        return Refresh(base=self.base, seed_set=self._set, seeds=done.chosen, unchanged=unchanged, vanished=vanished)
+
+    @property
+    def _set(self) -> str:
+        return hashlib.sha256(f"{self.job.tenant}\n{self.job.job_id}\nrefresh".encode()).hexdigest()[:32]
+
+    def _noted(self) -> RefreshCheckpoint:
+        noted = self.job.refresh.checkpoint if self.job.refresh else None
+        if noted is not None and noted.base == self.base:
+            return noted
+        return RefreshCheckpoint(base=self.base, compared=0, chosen=0)
+
+    async def _compare(self, inputs: Place, done: RefreshCheckpoint, seeds: Sequence[Document]) -> RefreshCheckpoint:
+        """How far it is with these; noted when the unit is over."""
+        if not self.caught_up:
+            self.unit.caught_up()
+            self.caught_up = True
+        new = await asyncio.to_thread(self._new, seeds)
+        await self._store(inputs, self._set, done.chosen, new)
+        done = RefreshCheckpoint(base=self.base, compared=done.compared + len(seeds), chosen=done.chosen + len(new))
+        if self.unit.over:
+            await _note(self.services, self.job, Refresh(base=self.base, checkpoint=done))
+            self.unit.end_if_over()
+        return done
 
     async def _learn(self) -> None:
         records = Place(self.job.tenant, Collection.RECORDS, self.job.dataset)
@@ -145,9 +177,7 @@ class _Choice:
             await asyncio.to_thread(self.index.add, read)
 
     def _new(self, seeds: Sequence[Document]) -> list[Document]:
-        ids = [seed["seed_id"] for seed in seeds]
-        known = self.index.contents(ids)
-        self.index.see(ids)
+        known = self.index.contents([seed["seed_id"] for seed in seeds])
         return [seed for seed in seeds if known.get(seed["seed_id"]) != _digest(self._of_seed(seed["data"]))]
 
     def _of_record(self, record: Document) -> object:

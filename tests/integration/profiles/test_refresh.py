@@ -1,25 +1,29 @@
 """A refresh pays for new and changed seeds only, and its version shows what the sources say now."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from synthmill.catalog.locations import LocationKind, files_at
+from synthmill.embedded import open_embedded
 from synthmill.errors import InputUnusable, UserError
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.order import InputFile, JobOrder
-from synthmill.jobs.refresh import require_refreshable
+from synthmill.jobs.refresh import choose_seeds, require_refreshable
 from synthmill.jobs.release import Release, ReleaseOutcome, release
 from synthmill.jobs.release.versions import shown_in
 from synthmill.jobs.submit import submit
+from synthmill.jobs.unit import Unit, UnitOver
 from synthmill.ports.records import Collection, Place
 from synthmill.recipes import compile_recipe
+from synthmill.seeding.store import store_seeds
 from synthmill.services import Services
+from synthmill.settings import Settings
 from synthmill_schemas.job import JobDocument, JobState
 from tests.support.consumed import consumed
-from tests.support.uploads import DATASET, recipe_data, upload, worked
+from tests.support.uploads import DATASET, recipe_data, stored, upload, worked
 
 
 def csv(*rows: str) -> bytes:
@@ -59,6 +63,45 @@ class Mill:
         await self.services.store.visible(place)
         found = self.services.store.scan(place, shown_in(version))
         return sorted([stored.document["data"]["title"] async for stored in found])
+
+
+def unit_of_one_batch() -> Unit:
+    """A unit that is over whenever it is asked, since no time passes by its clock."""
+    return Unit(0, clock=lambda: 0.0)
+
+
+async def compared_in(services: Services, mill: Mill, unit: Callable[[], Unit]) -> list[int]:
+    """Begins the mill's second refresh and chooses its seeds: how many were compared when each unit was over."""
+    tenant, job_id, noted = services.settings.tenant, "run-2", list[int]()
+    rows = [f"{n},lamp {n}{' again' if n % 400 == 0 else ''},1" for n in range(5, 1_300)]
+    await submit(services, JobOrder(tenant, job_id, mill.recipe, [upload("products.csv", csv(*rows))], refresh=True))
+    await store_seeds(services, await mill.job(2), mill.recipe, Unit(), by="worker", on_stored=lambda *_: None)
+    while True:
+        try:
+            await choose_seeds(services, await mill.job(2), unit())
+        except UnitOver:
+            refresh = (await mill.job(2)).refresh
+            assert refresh is not None
+            assert refresh.checkpoint is not None
+            noted.append(refresh.checkpoint.compared)
+        else:
+            return noted
+
+
+async def test_seeds_that_are_compared_in_many_units_are_chosen_as_at_once(tmp_path: Path) -> None:
+    chosen, units = [], []
+    for place, unit in {"whole": Unit, "batches": unit_of_one_batch}.items():
+        async with open_embedded(Settings(home=tmp_path / place)) as services:
+            mill = Mill(services, key="sku")
+            await mill.refresh(*(f"{n},lamp {n},1" for n in range(1_100)))
+            units.append(await compared_in(services, mill, unit))
+            refresh = (await mill.job(2)).refresh
+            assert refresh is not None
+            seeds = await stored(services, Collection.INPUTS, seed_set=refresh.seed_set)
+            chosen.append((refresh, seeds))
+    assert units == [[], [500, 1_000, 1_295]]
+    assert chosen[0] == chosen[1]
+    assert (refresh.seeds, refresh.unchanged, refresh.vanished, len(seeds)) == (202, 1_093, 5, 202)
 
 
 async def test_each_version_pays_only_for_rows_that_were_added_or_changed(services: Services) -> None:
