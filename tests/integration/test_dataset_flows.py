@@ -162,7 +162,7 @@ async def test_a_quote_tells_what_the_whole_would_take_and_adds_no_record(
 
     def answered(request: GenerationRequest) -> list[SlotDocument]:
         costs.append(call(request, len(costs)))
-        return slots_of(request)
+        return [paid_by(costs[-1].id, slot) for slot in slots_of(request)]
 
     costs: list[Write] = []
     async with milling(services, answered) as mill:
@@ -183,6 +183,11 @@ async def test_a_quote_tells_what_the_whole_would_take_and_adds_no_record(
     assert 0.3 < report.acceptance.low < 0.6
     assert await services.store.count(Place(TENANT, Collection.RECORDS, DATASET)) == 0
     assert await task_count(tracked) <= 10
+
+
+def paid_by(call_id: str, slot: SlotDocument) -> SlotDocument:
+    assert slot.provenance is not None
+    return slot.model_copy(update={"provenance": slot.provenance.model_copy(update={"call_id": call_id})})
 
 
 def call(request: GenerationRequest, number: int) -> Write:
