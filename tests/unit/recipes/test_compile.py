@@ -96,6 +96,7 @@ def test_the_model_is_passed_on_whole() -> None:
             "input_tokens_per_minute": None,
             "output_tokens_per_minute": 9_000,
         },
+        "price": {"input_per_million": 0.25, "output_per_million": 2.0},
     }
 
     request_model = compiled(TEXT, model=model).request_model
