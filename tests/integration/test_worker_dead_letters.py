@@ -37,7 +37,8 @@ async def bury(services: EmbeddedServices, queue: Queue, **evidence: str) -> Mes
 
 async def reports(services: EmbeddedServices) -> list[DeadLetterDocument]:
     """The dead letters that are kept."""
-    return [DeadLetterDocument.model_validate(document) for document in await stored(services, Collection.REPORTS)]
+    kept = await stored(services, Collection.REPORTS, kind="dead_letter")
+    return [DeadLetterDocument.model_validate(document) for document in kept]
 
 
 async def test_a_job_whose_planning_was_given_up_fails_with_the_evidence(services: EmbeddedServices) -> None:

@@ -158,7 +158,7 @@ async def test_killed_at_any_moment_it_leaves_nothing_that_another_cannot_finish
     with worker(services.settings.home):
         await until(services, JobState.PLANNED)
     assert await facts(services) == wanted
-    assert await stored(services, Collection.REPORTS) == []
+    assert await stored(services, Collection.REPORTS, kind="dead_letter") == []
 
 
 async def test_a_job_that_kills_its_worker_twice_is_given_up_and_can_be_resumed(services: EmbeddedServices) -> None:

@@ -84,7 +84,7 @@ async def stored(services: EmbeddedServices, collection: Collection, **where: ob
     place = Place(TENANT, collection, DATASET if collection is Collection.SLOTS else None)
     await services.store.visible(place)
     documents = [hit.document async for hit in services.store.scan(place)]
-    wanted = [d for d in documents if all(d[name] == value for name, value in where.items())]
+    wanted = [d for d in documents if all(d.get(name) == value for name, value in where.items())]
     return [{name: value for name, value in d.items() if name not in {"at", "created_at"}} for d in wanted]
 
 
