@@ -145,7 +145,7 @@ _IDS_AND_TIMES = {
     *("created_at", "updated_at", "written_at", "released_at", "at", "seconds", "history"),
     *("flow_run_id", "traceparent", "record_set"),
     *("seed_id", "seed_set", "object_key", "call_id", "report_id", "page"),  # hashes with the tenant or the job in them
-    *("labels", "outputs"),  # who asked, and the files that only the terminal asks for
+    *("labels", "keyless", "outputs"),  # who asked and how, and the files that only the terminal asks for
 }
 
 
