@@ -1,8 +1,9 @@
 """A sweep deletes what nothing live refers to, tells how much, and leaves alone what anybody still needs."""
 
+import asyncio
 import dataclasses
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from synthmill.stack.objects import MinioObjectStore
 from synthmill_schemas.base import now
 from synthmill_schemas.file_export import ExportFormat, ExportState
 from synthmill_schemas.job import JobState
+from tests.support import stack
 from tests.support.jobs import recipe
 from tests.support.made import made_job, poems
 from tests.support.messages import take_one
@@ -31,6 +33,14 @@ from tests.support.profiles import opened
 from tests.support.uploads import worked
 
 JOB = "job-1"
+
+
+@pytest.fixture(scope="module")
+def shared_indices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Indexes of these tests alone: what is reconciled is every tenant's, so jobs of others would be counted."""
+    place = tmp_path_factory.mktemp("swept")
+    yield place
+    asyncio.run(stack.remove_indices(str(place)))
 
 
 @pytest.fixture
