@@ -5,10 +5,10 @@ Addresses and keys come from the usual SYNTHMILL_… variables; the native stack
 
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from elasticsearch import AsyncElasticsearch, BadRequestError
+from elasticsearch import AsyncElasticsearch, BadRequestError, NotFoundError
 from minio.deleteobjects import DeleteObject
 
 from synthmill.ports.broker import Broker
@@ -106,7 +106,8 @@ async def remove_indices(location: str) -> None:
         names = list(found.body)
         for start in range(0, len(names), 20):  # they stand in the request's first line, which has its limit
             await client.indices.delete(index=names[start : start + 20])
-        await client.indices.delete_index_template(name=f"{settings.prefix}-*")
+        with suppress(NotFoundError):  # nobody came so far as to make any
+            await client.indices.delete_index_template(name=f"{settings.prefix}-*")
 
 
 async def folds_accents(location: str) -> bool:
