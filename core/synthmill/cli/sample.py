@@ -1,6 +1,5 @@
 """The beginning of a data file, read by the worker's own readers: its kind, columns and first rows."""
 
-import codecs
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -9,7 +8,7 @@ from pathlib import Path
 from synthmill.errors import InputUnusable
 from synthmill.inputs.extract.extract import Extraction, extract
 from synthmill.inputs.extract.rows import Limits, Row
-from synthmill.inputs.extract.survey import Survey
+from synthmill.inputs.extract.survey import glance
 from synthmill_schemas.base import JsonObject
 from synthmill_schemas.recipe import Chunking
 
@@ -21,9 +20,7 @@ def opened(path: Path, chunking: Chunking) -> Iterator[Extraction]:
     """The file with the reader of its kind; every error names the file."""
     try:
         with path.open("rb") as file:
-            fault = _utf8_fault(file.read(_HEAD_BYTES))
-            file.seek(0)
-            survey = Survey(size=path.stat().st_size, sha256="", utf8_fault=fault)
+            survey = glance(file, path.stat().st_size, _HEAD_BYTES)
             extraction = extract(file, path.name, survey, Limits(), chunking)
             yield extraction
             if isinstance(extraction.rows, Generator):
@@ -38,11 +35,3 @@ def first_rows(extraction: Extraction, most: int) -> list[JsonObject]:
     """The first good rows."""
     good = (row.data for row in extraction.rows if isinstance(row, Row))
     return list(islice(good, most))
-
-
-def _utf8_fault(head: bytes) -> int | None:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError as error:
-        return error.start
-    return None

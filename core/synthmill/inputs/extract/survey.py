@@ -44,6 +44,18 @@ class Surveyor:
             self._utf8_fault = self._size - held + error.start
 
 
+def glance(file: BinaryIO, size: int, head_bytes: int) -> Survey:
+    """What the file's first bytes tell, without a checksum; leaves it at its start."""
+    file.seek(0)
+    fault = None
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(file.read(head_bytes))
+    except UnicodeDecodeError as error:
+        fault = error.start
+    file.seek(0)
+    return Survey(size=size, sha256="", utf8_fault=fault)
+
+
 def survey(file: BinaryIO) -> Survey:
     """The whole file at once, from its start; leaves it at its start."""
     file.seek(0)

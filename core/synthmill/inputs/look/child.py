@@ -4,7 +4,6 @@ The first line of stdin says what is wanted; then stdin holds the bytes that wer
 is what was found, or why nothing was.
 """
 
-import codecs
 import io
 import json
 import resource
@@ -18,7 +17,7 @@ from synthmill.inputs.encoding import find_encoding
 from synthmill.inputs.extract.delimited import sniff
 from synthmill.inputs.extract.extract import Extraction, extract
 from synthmill.inputs.extract.rows import BadRow, Limits, Row
-from synthmill.inputs.extract.survey import Survey
+from synthmill.inputs.extract.survey import glance
 from synthmill.inputs.look.found import BadRowFound, Found, columns_of, shown
 from synthmill.inputs.look.remote import RemoteFile
 from synthmill_schemas.base import JsonObject
@@ -65,11 +64,10 @@ def main() -> None:
 
 
 def _look(file: io.BufferedReader, wanted: Wanted) -> JsonObject:
-    fault = _utf8_fault(file.read(_HEAD_BYTES))
-    survey = Survey(size=wanted.size, sha256="", utf8_fault=fault)
+    survey = glance(file, wanted.size, _HEAD_BYTES)
     extraction = extract(file, wanted.name, survey, Limits(batch_rows=_BATCH_ROWS), Chunking())
     rows, bad, complete = _sample(extraction, wanted.sample)
-    encoding, delimiter = _form(file, extraction.kind, fault)
+    encoding, delimiter = _form(file, extraction.kind, survey.utf8_fault)
     found = Found(
         kind=extraction.kind,
         encoding=encoding,
@@ -121,14 +119,6 @@ def _form(file: io.BufferedReader, kind: SourceKind, fault: int | None) -> tuple
         return encoding.name, None
     delimiter = sniff(file, encoding, prefer_tab=kind is SourceKind.TSV).delimiter
     return encoding.name, delimiter if delimiter.isprintable() or delimiter == "\t" else None
-
-
-def _utf8_fault(head: bytes) -> int | None:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError as error:
-        return error.start
-    return None
 
 
 if __name__ == "__main__":
