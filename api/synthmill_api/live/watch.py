@@ -11,7 +11,7 @@ from synthmill.jobs.advance import TERMINAL_STATES
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.history import history_of
 from synthmill.jobs.journal import Journal
-from synthmill.jobs.status import Status, job_status
+from synthmill.jobs.status import Status, count_job
 from synthmill.services import Services
 from synthmill_schemas.job import JobDocument, StateChange
 
@@ -97,17 +97,17 @@ class Watch:
         same = before is not None and (before.job.state, before.job.round) == (job.state, job.round)
         # the last event is said after the last change of state, so the end takes two looks
         ended = over and same and not fresh
-        status = await self._counted(None if before is None else before.status, now=ended or not same)
+        status = await self._counted(job, None if before is None else before.status, now=ended or not same)
         if before is not None and same:
             job = before.job  # leases are renewed all the time; nobody is told of that
         return View(job, history_of(job), len(self.journal), status, ended)
 
-    async def _counted(self, last: Status | None, *, now: bool) -> Status | None:
+    async def _counted(self, job: JobDocument, last: Status | None, *, now: bool) -> Status | None:
         """The numbers, which are counted anew when it is time, or when the job has changed."""
         began = time.monotonic()
         if began < self._count_at and not now:
             return last
-        status = await job_status(self._services.store, self._tenant, self._job_id)
+        status = await count_job(self._services.store, job)
         ended = time.monotonic()
         self._count_at = ended + max(_LEAST_COUNTING_SECONDS, _COUNTING_SHARE * (ended - began))
         return last if last is not None and _shown(last) == _shown(status) else status

@@ -9,7 +9,7 @@ from synthmill.jobs.events import Service, say
 from synthmill.jobs.prices import budget_of
 from synthmill.jobs.rounds import republish, resume
 from synthmill.jobs.spending import used_up, what_to_do
-from synthmill.jobs.status import job_status
+from synthmill.jobs.status import count_job
 from synthmill.ports.records import RecordStore
 from synthmill.services import Services
 from synthmill_schemas.budget import Budget
@@ -49,7 +49,7 @@ async def _follow(services: Services, before: JobDocument, job: JobDocument, *, 
         # requests that are out do not say yet that their calls are to be reserved, or at which price
         return await republish(services, job, by=by) if _unsaid(before, job) else job
     if job.state is JobState.PAUSED and job.paused_by == "budget" and full is None:
-        return await resume(services, job, await job_status(services.store, job.tenant, job.job_id), by=by)
+        return await resume(services, job, await count_job(services.store, job), by=by)
     return job
 
 

@@ -12,7 +12,7 @@ from synthmill.jobs.documents import Changes, change_job, get_job
 from synthmill.jobs.events import Service, say
 from synthmill.jobs.refresh import compiled_for, seed_sets
 from synthmill.jobs.rounds import REPLAY_ROUNDS, attempts_allowed
-from synthmill.jobs.status import Status, job_status
+from synthmill.jobs.status import Status, count_job
 from synthmill.jobs.submit import publish
 from synthmill.planning.seeds import SeedSpace, resolve_records
 from synthmill.runs.wishes import Wish, wanted
@@ -33,7 +33,7 @@ async def extend(services: Services, tenant: str, job_id: str, records: int, *, 
         return job
     _require_extendable(job, records)
     _require_seeds(job, records)
-    status = await job_status(services.store, tenant, job_id)
+    status = await count_job(services.store, job)
     attempts = _attempts(job, status, records)
 
     def decide(current: JobDocument) -> Changes | None:

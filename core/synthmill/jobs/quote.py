@@ -12,7 +12,7 @@ from synthmill.jobs.documents import get_job
 from synthmill.jobs.order import InputFile, JobOrder
 from synthmill.jobs.prices import Priced, price_of
 from synthmill.jobs.sample import Sample
-from synthmill.jobs.status import Status, job_status
+from synthmill.jobs.status import Status, count_job
 from synthmill.ports.records import Collection, Place, RecordStore, Write
 from synthmill.recipes.compile import recompile
 from synthmill.recipes.compiled import CompiledRecipe
@@ -57,8 +57,7 @@ def quote_order(
 async def make_quote(services: Services, tenant: str, job_id: str) -> QuoteReport:
     """What the whole would take, reckoned and stored; done again it is reckoned anew from the same facts."""
     job = (await get_job(services.store, tenant, job_id)).document
-    status = await job_status(services.store, tenant, job_id)
-    report = await _reckoned(services, job, status)
+    report = await _reckoned(services, job, await count_job(services.store, job))
     place = Place(tenant, Collection.REPORTS)
     await services.store.bulk([Write(place, report.report_id, report.model_dump(mode="json"))])
     return report

@@ -30,7 +30,7 @@ def resume_command(job: str, out: Path | None, caps: "Budget", direct: bool, as_
     from synthmill.jobs.caps import change_caps
     from synthmill.jobs.documents import get_job
     from synthmill.jobs.rounds import resume
-    from synthmill.jobs.status import job_status
+    from synthmill.jobs.status import count_job
     from synthmill.services import Services
     from synthmill_schemas.job import JobDocument
 
@@ -44,6 +44,6 @@ def resume_command(job: str, out: Path | None, caps: "Budget", direct: bool, as_
         if raised:
             await change_caps(services, settings.tenant, job_id, raised, by="cli")
         document = (await get_job(services.store, settings.tenant, job_id)).document
-        return await resume(services, document, await job_status(services.store, settings.tenant, job_id))
+        return await resume(services, document, await count_job(services.store, document))
 
     return asyncio.run(session(settings, begin, Wishes(out, direct=direct, json=as_json)))
