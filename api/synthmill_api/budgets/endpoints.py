@@ -2,16 +2,14 @@
 
 from fastapi import BackgroundTasks
 
-from synthmill.errors import UserError
 from synthmill.jobs.account import find_account
 from synthmill.jobs.caps import change_caps
-from synthmill.jobs.prices import PriceUnknown
 from synthmill.runs.telling import tell_soon
 from synthmill_api.auth.guard import Body, Work, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.budgets.views import BudgetView, JobChange
 from synthmill_api.dependencies import CallerHere, ServicesHere
-from synthmill_api.errors import Code, Refused
+from synthmill_api.errors import Code
 from synthmill_api.jobs import service as jobs
 from synthmill_api.jobs.endpoints import JobIdHere
 from synthmill_api.jobs.views import Job
@@ -39,14 +37,9 @@ async def change_job(
 
     A cap below what is spent pauses a running job.
     """
-    await jobs.get(services, caller.tenant, job_id)
     caps = request.model_dump(exclude_unset=True)
-    try:
+    async with jobs.moving(services, caller.tenant, job_id):
         document = await change_caps(services, caller.tenant, job_id, caps, by="api")
-    except PriceUnknown:
-        raise
-    except UserError as error:
-        raise Refused(Code.JOB_STATE, str(error)) from error
     after.add_task(tell_soon, services, caller.tenant, job_id)
     return Job.of(document, services.settings.prefect)
 

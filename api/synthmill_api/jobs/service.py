@@ -15,10 +15,11 @@ from synthmill.jobs import rounds
 from synthmill.jobs.at_once import submit_at_once
 from synthmill.jobs.documents import find_job, jobs_of
 from synthmill.jobs.order import JobOrder, new_job_id
+from synthmill.jobs.prices import PriceUnknown
 from synthmill.jobs.progress import Progress, job_progress
 from synthmill.jobs.replay import Replayed, replay_rejects
 from synthmill.jobs.revise import revised
-from synthmill.jobs.status import Status, count_job, job_status
+from synthmill.jobs.status import Status, count_job
 from synthmill.jobs.submit import submit
 from synthmill.planning.seeds import SeedSpace, resolve_records
 from synthmill.ports.broker import Queue
@@ -179,7 +180,7 @@ async def page(services: Services, tenant: str, query: Query) -> Page:
 
 async def cancel(services: Services, tenant: str, job_id: str) -> JobDocument:
     """The job, cancelled; a 409 when it has ended."""
-    async with _moving(services, tenant, job_id):
+    async with moving(services, tenant, job_id):
         return await core_cancel.cancel(
             services, tenant, job_id, service="api", reason="cancelled through the API; resume it to go on"
         )
@@ -187,7 +188,7 @@ async def cancel(services: Services, tenant: str, job_id: str) -> JobDocument:
 
 async def pause(services: Services, tenant: str, job_id: str) -> JobDocument:
     """The job, paused; a 409 when it does not run."""
-    async with _moving(services, tenant, job_id):
+    async with moving(services, tenant, job_id):
         return await core_pause.pause(
             services, tenant, job_id, service="api", reason="paused through the API; resume it to go on"
         )
@@ -195,13 +196,13 @@ async def pause(services: Services, tenant: str, job_id: str) -> JobDocument:
 
 async def resume(services: Services, tenant: str, job_id: str) -> JobDocument:
     """The job, going on; a 409 when there is nothing to go on with."""
-    async with _moving(services, tenant, job_id) as job:
-        return await rounds.resume(services, job, await job_status(services.store, tenant, job_id), by="api")
+    async with moving(services, tenant, job_id) as job:
+        return await rounds.resume(services, job, await count_job(services.store, job), by="api")
 
 
 async def extend(services: Services, tenant: str, job_id: str, records: int) -> JobDocument:
     """The job with so many records; a 409 when its state forbids it, a 422 when its seeds do not reach."""
-    async with _moving(services, tenant, job_id):
+    async with moving(services, tenant, job_id):
         return await core_extend.extend(services, tenant, job_id, records, by="api")
 
 
@@ -209,7 +210,7 @@ async def retry(
     services: Services, config: ApiConfig, tenant: str, job_id: str, request: RetryRequest
 ) -> tuple[Replayed, JobDocument]:
     """What came of it, and the job; a 422 with all faults of the change before anything is changed."""
-    async with _moving(services, tenant, job_id) as job:
+    async with moving(services, tenant, job_id) as job:
         if not request.change.nothing:
             admitted(await asyncio.to_thread(revised, job, request.change), config)
         replayed = await replay_rejects(services, tenant, job_id, request.classes, by="api", change=request.change)
@@ -217,12 +218,12 @@ async def retry(
 
 
 @asynccontextmanager
-async def _moving(services: Services, tenant: str, job_id: str) -> AsyncIterator[JobDocument]:
+async def moving(services: Services, tenant: str, job_id: str) -> AsyncIterator[JobDocument]:
     """The job, for a step that its state may forbid: a 404 when it is not the tenant's, a 409 when it is forbidden."""
     job = await get(services, tenant, job_id)
     try:
         yield job
-    except (RecipeInvalid, InputUnusable):
+    except (RecipeInvalid, InputUnusable, PriceUnknown):
         raise  # told by their own codes
     except UserError as error:
         raise Refused(Code.JOB_STATE, str(error)) from error
