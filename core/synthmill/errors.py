@@ -71,6 +71,10 @@ class ChecksumMismatch(SynthmillError):
     """The bytes are not those that were announced."""
 
 
+class ExportFailed(SynthmillError):
+    """The worker could not write the file; the text says why."""
+
+
 class BadKey(SynthmillError):
     """Not a usable object key."""
 

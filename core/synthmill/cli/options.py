@@ -4,8 +4,11 @@ import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
+
+Command = TypeVar("Command", bound=Callable[..., object])
 
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _DATASET = re.compile(r"[a-z][a-z0-9_-]{0,62}")
@@ -34,6 +37,9 @@ inputs_option = click.option(
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="a source; repeatable",
+)
+records_option = click.option(
+    "--records", "-n", type=click.IntRange(min=1), metavar="N", help="how many records; default: the recipe's"
 )
 model_option = click.option("--model", metavar="ROUTE", help="another model, e.g. offline/fake-1")
 base_url_option = click.option(
@@ -81,6 +87,17 @@ _max_tokens_option = click.option(
     type=click.IntRange(min=1),
     help="pause before a call that might make the job take more tokens, prompts and answers together",
 )
+
+
+def file_option(*, default: str, stdout: bool = True) -> Callable[[Command], Command]:
+    """`--output FILE`, which is `-` for stdout where that is possible; `default` ends its help."""
+    return click.option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False, allow_dash=stdout),
+        help=f"where the file goes{', - for stdout' if stdout else ''}; default: {default}",
+    )
 
 
 def caps_options(command: Callable[..., int]) -> Callable[..., int]:

@@ -9,8 +9,6 @@ from rich.text import Text
 
 from synthmill.cli import consoles, words
 from synthmill.cli.boundary import complain
-from synthmill.cli.display import open_display
-from synthmill.cli.interrupts import listening
 from synthmill.cli.panel import facts
 from synthmill.cli.preview.make import worked
 from synthmill.cli.session import exit_code
@@ -19,9 +17,7 @@ from synthmill.jobs.drive import has_outcome
 from synthmill.jobs.order import InputFile, new_job_id
 from synthmill.jobs.quote import make_quote, quote_order
 from synthmill.jobs.status import Status, job_status
-from synthmill.jobs.submit import submit
 from synthmill.recipes import CompiledRecipe
-from synthmill.services import open_services
 from synthmill.settings import Settings
 from synthmill_schemas.quote import Interval, QuoteReport
 
@@ -40,15 +36,9 @@ class Quoted:
 
 async def quoted(settings: Settings, compiled: CompiledRecipe, files: Sequence[InputFile], slots: int) -> Quoted:
     """Makes at most so many slots; the settings' home is a folder that the caller removes."""
-    job_id, failure, report = new_job_id(), None, None
+    job_id, report = new_job_id(), None
     order = quote_order(settings.tenant, job_id, compiled, files, slots, None)
-    async with open_services(settings) as services, listening() as interrupts:
-        await submit(services, order)
-        with open_display(consoles.err()) as display:
-            try:
-                await worked(services, order, display, interrupts)
-            except SynthmillError as error:
-                failure = error
+    async with worked(settings, order) as (services, failure):
         status = await job_status(services.store, order.tenant, job_id)
         if has_outcome(status):
             report = await make_quote(services, order.tenant, job_id)

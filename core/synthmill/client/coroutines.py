@@ -31,8 +31,8 @@ from synthmill.client.models import (
     Told,
 )
 from synthmill.client.patience import Patience
-from synthmill.client.plain import ASKED_ANEW, POLL_SECONDS, ExportFailed
-from synthmill.errors import Retriable
+from synthmill.client.plain import ASKED_ANEW, POLL_SECONDS
+from synthmill.errors import ExportFailed, Retriable
 from synthmill_schemas.file_export import ExportFormat, ExportState
 from synthmill_schemas.job import JobState
 

@@ -31,7 +31,7 @@ from synthmill.client.models import (
     Told,
 )
 from synthmill.client.patience import Patience
-from synthmill.errors import Retriable, SynthmillError
+from synthmill.errors import ExportFailed, Retriable
 from synthmill_schemas.file_export import ExportFormat, ExportState
 from synthmill_schemas.job import JobState
 
@@ -40,10 +40,6 @@ T = TypeVar("T")
 POLL_SECONDS = 0.3
 ASKED_ANEW = frozenset({408, 409, 423, 429, 460, 502, 503, 504})
 """A piece was not taken, or is not what was expected there: where the upload stands says what to send."""
-
-
-class ExportFailed(SynthmillError):
-    """The worker could not write the file; the text says why."""
 
 
 class Client:

@@ -88,13 +88,7 @@ def records_command(name: str, version: int | None, text: str | None, limit: int
 @click.argument("name", metavar="NAME")
 @click.option("--version", type=click.IntRange(min=1), help="this version; default: the latest")
 @form_options
-@click.option(
-    "--output",
-    "-o",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="where the file goes, - for stdout; default: its own name here",
-)
+@options.file_option(default="its own name here")
 def export_command(name: str, version: int | None, form: Form, output: Path | None) -> None:
     """Write the records that a version shows into one file, in the order of their ids."""
 

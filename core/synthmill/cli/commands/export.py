@@ -12,7 +12,7 @@ from synthmill.cli.environment import load_settings
 from synthmill.cli.find import full_job_id, require_jobs
 from synthmill.cli.form_options import form_options
 from synthmill.cli.save import STDOUT, save
-from synthmill.errors import ChecksumMismatch, SynthmillError
+from synthmill.errors import ChecksumMismatch, ExportFailed
 from synthmill.jobs.documents import get_job
 from synthmill.jobs.export.formats import Form
 from synthmill.jobs.export.requests import OPEN_STATES, get_export, request_export, seconds_left
@@ -29,20 +29,10 @@ _READ_BYTES = 1 << 20
 Write = Callable[[Services, str, Form, Path | None], Awaitable[JsonObject]]
 
 
-class ExportFailed(SynthmillError):
-    """The worker could not write it; the text says why."""
-
-
 @click.command("export")
 @options.job_argument
 @form_options
-@click.option(
-    "--output",
-    "-o",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="where the file goes, - for stdout; default: its own name here, on the stack a URL instead",
-)
+@options.file_option(default="its own name here, on the stack a URL instead")
 @options.json_option
 def export_command(job: str, form: Form, output: Path | None, as_json: bool) -> None:
     """Write the records of JOB into one file, also while it runs.

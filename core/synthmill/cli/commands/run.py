@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 @click.command("run")
 @options.recipe_argument
 @options.inputs_option
-@click.option(
-    "--records", "-n", type=click.IntRange(min=1), metavar="N", help="how many records; default: the recipe's"
-)
+@options.records_option
 @options.model_option
 @options.base_url_option
 @options.out_option

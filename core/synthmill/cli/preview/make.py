@@ -1,6 +1,7 @@
 """Runs a small job in a folder of its own and collects records, rejects and costs."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from synthmill.cli import consoles
@@ -41,18 +42,25 @@ async def make(settings: Settings, compiled: CompiledRecipe, files: Sequence[Inp
     wanted = min(count, compiled.recipe.target.records or count)
     job_id = new_job_id()
     order = JobOrder(settings.tenant, job_id, of_size(compiled.recipe, wanted), files)
+    async with worked(settings, order) as (services, failure):
+        return await _collected(services, order, compiled, failure)
+
+
+@asynccontextmanager
+async def worked(settings: Settings, order: JobOrder) -> AsyncIterator[tuple[Services, SynthmillError | None]]:
+    """The services that a job has been submitted to and worked on by, shown meanwhile, and what broke it off."""
     failure: SynthmillError | None = None
     async with open_services(settings) as services, listening() as interrupts:
         await submit(services, order)
         with open_display(consoles.err()) as display:
             try:
-                await worked(services, order, display, interrupts)
+                await _worked_on(services, order, display, interrupts)
             except SynthmillError as error:
                 failure = error
-        return await _collected(services, order, compiled, failure)
+        yield services, failure
 
 
-async def worked(services: Services, order: JobOrder, display: Display, interrupts: Interrupts) -> None:
+async def _worked_on(services: Services, order: JobOrder, display: Display, interrupts: Interrupts) -> None:
     """Has the submitted job worked on by services of this process; returns when it rests."""
     settings, started = services.settings, now()
     gateway = order.recipe.request_model is not None and order.recipe.request_model.base_url is None

@@ -13,13 +13,7 @@ from synthmill.jobs.export.formats import Form
 @click.command("export")
 @options.job_argument
 @form_options
-@click.option(
-    "--output",
-    "-o",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="where the file goes; default: its own name here",
-)
+@options.file_option(default="its own name here", stdout=False)
 @options.json_option
 def export_command(job: str, form: Form, output: Path | None, as_json: bool) -> None:
     """Write the records of JOB into one file here, also while it runs."""

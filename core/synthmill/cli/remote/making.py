@@ -13,9 +13,7 @@ from synthmill.cli.session import check_out, default_out
 @click.command("run")
 @options.recipe_argument
 @options.inputs_option
-@click.option(
-    "--records", "-n", type=click.IntRange(min=1), metavar="N", help="how many records; default: the recipe's"
-)
+@options.records_option
 @options.model_option
 @options.base_url_option
 @options.out_option
