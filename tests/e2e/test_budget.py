@@ -53,6 +53,11 @@ def answered(provider: Provider) -> list[str]:
     return [attempt for call in read_calls(provider.log) for attempt in call["answer_ids"]]
 
 
+def run_of(recipe: Path, provider: Provider) -> list[str | Path]:
+    """A run of the job `capped`, without its cap."""
+    return ["run", recipe, "--base-url", provider.url, "--direct", "--json", "--job-id", "capped"]
+
+
 def assert_adds_up(result: Result) -> None:
     summary = result.summary
     parts = [summary[kind] for kind in ("accepted", "exhausted", "parked", "pending")]
@@ -62,16 +67,7 @@ def assert_adds_up(result: Result) -> None:
 def test_a_job_pauses_at_its_cap_and_goes_on_when_it_is_raised(tmp_path: Path) -> None:
     program, recipe = Program(tmp_path / "home"), written(tmp_path)
     with start_provider(tmp_path) as provider:
-        command: list[str | Path] = [
-            "run",
-            recipe,
-            "--base-url",
-            provider.url,
-            "--direct",
-            "--json",
-            "--job-id",
-            "capped",
-        ]
+        command = run_of(recipe, provider)
         paused = program.run(*command, "--max-tokens", "4000")
         assert paused.summary["state"] == "paused", paused.err
         assert_adds_up(paused)
@@ -120,16 +116,7 @@ def test_dollars_cannot_be_capped_where_nobody_says_what_tokens_cost(tmp_path: P
 def test_a_kill_of_everything_neither_passes_the_cap_nor_locks_it(tmp_path: Path) -> None:
     program, recipe = Program(tmp_path / "home"), written(tmp_path)
     with start_provider(tmp_path, latency_ms=300) as provider:
-        command: list[str | Path] = [
-            "run",
-            recipe,
-            "--base-url",
-            provider.url,
-            "--direct",
-            "--json",
-            "--job-id",
-            "capped",
-        ]
+        command = run_of(recipe, provider)
         with program.started(*command, "--max-tokens", "6000") as process:
             until(lambda: len(read_calls(provider.log)) > 3, "calls")
             os.kill(process.pid, signal.SIGKILL)

@@ -34,11 +34,11 @@ from synthmill_flows.replay import replay_rejects
 from synthmill_flows.sweeping import sweep
 from synthmill_schemas.generation import GenerationRequest
 from synthmill_schemas.job import JobState
-from synthmill_schemas.ledger import CallDocument, CallOutcome
 from synthmill_schemas.quote import QuoteReport
-from synthmill_schemas.slot import RejectClass, Rung, SlotDocument, SlotState
+from synthmill_schemas.slot import RejectClass, SlotDocument, SlotState
+from tests.support.calls import call_write
 from tests.support.consumed import slots_of
-from tests.support.jobs import HASH, TENANT
+from tests.support.jobs import TENANT
 from tests.support.mill import milling
 from tests.support.uploads import DATASET, recipe_data
 
@@ -191,25 +191,9 @@ def paid_by(call_id: str, slot: SlotDocument) -> SlotDocument:
 
 
 def call(request: GenerationRequest, number: int) -> Write:
-    document = CallDocument(
-        tenant=request.tenant,
-        dataset=request.dataset,
-        job_id=request.job_id,
-        call_id=f"call-{number}",
-        request_id=request.request_id,
-        round=request.round,
-        attempt_ids=[],
-        outcome=CallOutcome.ANSWERED,
-        rung=Rung.JSON_SCHEMA,
-        route="mock/one",
-        seed=1,
-        prompt_hash=HASH,
-        prompt_tokens=100,
-        completion_tokens=50,
-        cost_usd=0.01 * (number + 1),
-        latency_ms=800,
-    )
-    return Write(Place(request.tenant, Collection.CALLS), document.call_id, document.model_dump(mode="json"))
+    facts = {"prompt_tokens": 100, "completion_tokens": 50, "cost_usd": 0.01 * (number + 1), "latency_ms": 800}
+    job = {"dataset": request.dataset, "job_id": request.job_id, "request_id": request.request_id}
+    return call_write(request.tenant, number, round=request.round, **job, **facts)
 
 
 async def test_a_replay_tries_the_slots_of_a_class_again_and_releases_the_whole(

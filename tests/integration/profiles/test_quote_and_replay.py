@@ -7,13 +7,13 @@ from synthmill.jobs.documents import get_job
 from synthmill.jobs.quote import make_quote, proportion, quote_order
 from synthmill.jobs.replay import ReplayOutcome, replay_rejects
 from synthmill.jobs.submit import stage
-from synthmill.ports.records import Collection, Place, Write
+from synthmill.ports.records import Collection, Place
 from synthmill.recipes import compile_recipe
 from synthmill.services import Services
 from synthmill_schemas.job import JobPurpose, JobState
-from synthmill_schemas.ledger import CallDocument, CallOutcome
-from synthmill_schemas.slot import RejectClass, Rung
-from tests.support.jobs import HASH, exhausted, parked, recipe
+from synthmill_schemas.slot import RejectClass
+from tests.support.calls import call_write
+from tests.support.jobs import exhausted, parked, recipe
 from tests.support.made import made_job, poems, put_slots
 from tests.support.uploads import recipe_data, upload
 
@@ -52,7 +52,8 @@ async def test_a_quote_is_reckoned_from_its_calls_and_stored(services: Services)
     order = quote_order(tenant, "job-1", whole, [], 4, None)
     job = await stage(services, order)
     assert (job.purpose, job.dataset, job.recipe.target.records) == (JobPurpose.QUOTE, "colours-quote", 4)
-    calls = [call(tenant, number, cost) for number, cost in enumerate([0.01, 0.02, 0.03])]
+    job = {"dataset": "colours-quote", "job_id": "job-1"}
+    calls = [call_write(tenant, number, **job, cost_usd=cost) for number, cost in enumerate([0.01, 0.02, 0.03])]
     await services.store.bulk(calls)
     await services.store.visible(Place(tenant, Collection.CALLS))
     report = await make_quote(services, tenant, "job-1")
@@ -60,26 +61,6 @@ async def test_a_quote_is_reckoned_from_its_calls_and_stored(services: Services)
     stored = await services.store.get(Place(tenant, Collection.REPORTS), "quote-job-1")
     assert stored is not None
     assert stored.document["kind"] == "quote"
-
-
-def call(tenant: str, number: int, cost: float) -> Write:
-    document = CallDocument(
-        tenant=tenant,
-        dataset="colours-quote",
-        job_id="job-1",
-        call_id=f"call-{number}",
-        request_id="r",
-        round=1,
-        attempt_ids=[],
-        outcome=CallOutcome.ANSWERED,
-        rung=Rung.JSON_SCHEMA,
-        route="mock/one",
-        seed=1,
-        prompt_hash=HASH,
-        cost_usd=cost,
-        latency_ms=10,
-    )
-    return Write(Place(tenant, Collection.CALLS), document.call_id, document.model_dump(mode="json"))
 
 
 def test_a_quote_tries_no_more_slots_than_there_are_and_claims_no_content() -> None:

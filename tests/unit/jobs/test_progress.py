@@ -14,9 +14,10 @@ from synthmill.jobs.submit import submit
 from synthmill.ports.records import Collection, Place, Write
 from synthmill_schemas.base import now
 from synthmill_schemas.job import JobState, StateChange
-from synthmill_schemas.ledger import CallDocument, CallOutcome, RejectDocument
-from synthmill_schemas.slot import RejectClass, Rung
-from tests.support.jobs import HASH, TENANT, accepted, exhausted, parked, store_slots
+from synthmill_schemas.ledger import RejectDocument
+from synthmill_schemas.slot import RejectClass
+from tests.support.calls import call_write
+from tests.support.jobs import TENANT, accepted, exhausted, parked, store_slots
 
 JOB = "job-1"
 Order = Callable[..., JobOrder]
@@ -35,24 +36,8 @@ async def progress(services: EmbeddedServices) -> Progress:
 
 
 def call(round_: int, number: int, cost: float | None) -> Write:
-    document = CallDocument(
-        dataset="colours",
-        job_id=JOB,
-        call_id=f"call-{number}",
-        request_id="r",
-        round=round_,
-        attempt_ids=[],
-        outcome=CallOutcome.ANSWERED,
-        rung=Rung.JSON_SCHEMA,
-        route="mock/one",
-        seed=1,
-        prompt_hash=HASH,
-        prompt_tokens=3,
-        completion_tokens=2,
-        cost_usd=cost,
-        latency_ms=10,
-    )
-    return Write(Place(TENANT, Collection.CALLS), document.call_id, document.model_dump(mode="json"))
+    facts = {"prompt_tokens": 3, "completion_tokens": 2, "cost_usd": cost}
+    return call_write(TENANT, number, dataset="colours", job_id=JOB, round=round_, **facts)
 
 
 def reject(round_: int, slot: int, class_: RejectClass) -> Write:
