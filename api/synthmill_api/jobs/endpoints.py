@@ -21,7 +21,8 @@ from synthmill_schemas.job import JobDocument
 router = guarded_router("jobs")
 
 JobIdHere = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-_KEY = "makes the request safe to repeat: the same key and body are the same job, another body is a 409"
+_KEY = "makes the request safe to repeat: the same key and body are the same job or quote, another body is a 409"
+IdempotencyKeyHere = Annotated[str | None, Header(min_length=1, max_length=255, description=_KEY)]
 
 
 @router.post(
@@ -50,7 +51,7 @@ async def create_job(
     quotas: QuotasHere,
     after: BackgroundTasks,
     request: JobRequest,
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, description=_KEY)] = None,
+    idempotency_key: IdempotencyKeyHere = None,
 ) -> Job:
     """Order a dataset; the answer comes when the broker has confirmed the job."""
     document = await service.create(

@@ -2,9 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+
+from pydantic import BaseModel
 
 from synthmill import tracing
 from synthmill.errors import InputUnusable, Retriable, SynthmillError, UserError
@@ -50,20 +52,31 @@ class Creation:
     idempotency_key: str | None
     left: Budget | None = None
     """What the tenant may still spend this month."""
+    sent: BaseModel | None = None
+    """What the client sent, where that is not the job itself: a quote is asked for with the job that it is for."""
 
     @property
     def request_hash(self) -> str:
         """Of everything that the client asked for."""
-        text = canonical_json(self.request.model_dump(mode="json"))
+        text = canonical_json((self.sent or self.request).model_dump(mode="json"))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-async def create(services: Services, config: ApiConfig, creation: Creation) -> JobDocument:
-    """The job, once the broker has confirmed it."""
+def _as_it_is(order: JobOrder) -> JobOrder:
+    return order
+
+
+async def create(
+    services: Services,
+    config: ApiConfig,
+    creation: Creation,
+    ordered: Callable[[JobOrder], JobOrder] = _as_it_is,
+) -> JobDocument:
+    """The job, or what `ordered` makes of its order, once the broker has confirmed it."""
     tenant, key, request = creation.caller.tenant, creation.idempotency_key, creation.request
     job_id = new_job_id() if key is None else job_id_from_key(tenant, key)
     await _refuse_other_request(services, creation, job_id)
-    order = await order_of(services, config, creation, job_id)
+    order = ordered(await _order_of(services, config, creation, job_id))
     await services.broker.depth(Queue.JOBS)  # a broker that is down is told before anything is stored
     try:
         document = await (submit_at_once if _is_small(services, order, request) else submit)(services, order, by="api")
@@ -79,7 +92,7 @@ async def create(services: Services, config: ApiConfig, creation: Creation) -> J
     return document
 
 
-async def order_of(services: Services, config: ApiConfig, creation: Creation, job_id: str) -> JobOrder:
+async def _order_of(services: Services, config: ApiConfig, creation: Creation, job_id: str) -> JobOrder:
     """What is to be submitted, checked as far as can be before anything is stored."""
     tenant, request = creation.caller.tenant, creation.request
     recipe = await _recipe(services, config, tenant, request)

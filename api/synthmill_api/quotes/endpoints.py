@@ -8,6 +8,8 @@ from synthmill_api.auth.guard import Body, Work, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
 from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
 from synthmill_api.errors import Code
+from synthmill_api.jobs.endpoints import IdempotencyKeyHere
+from synthmill_api.jobs.service import Creation
 from synthmill_api.quotes import service
 from synthmill_api.quotes.views import Quote, QuoteRequest
 
@@ -23,6 +25,7 @@ QuoteIdHere = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
     **guarded(
         Scope.JOBS_WRITE,
         Code.NOT_FOUND,
+        Code.IDEMPOTENCY_KEY_REUSED,
         Code.SOURCE_GONE,
         Code.RECIPE_INVALID,
         Code.INPUT_UNUSABLE,
@@ -31,16 +34,22 @@ QuoteIdHere = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
         Code.OBJECT_STORE_UNAVAILABLE,
         Code.STORAGE_FULL,
         body=Body.JSON,
-        work=Work.MORE,
+        work=Work.NEW_JOB,
     ),
 )
 async def create_quote(
-    response: Response, services: ServicesHere, config: ConfigHere, caller: CallerHere, request: QuoteRequest
+    response: Response,
+    services: ServicesHere,
+    config: ConfigHere,
+    caller: CallerHere,
+    request: QuoteRequest,
+    idempotency_key: IdempotencyKeyHere = None,
 ) -> Quote:
     """Have a few slots of a dataset made, to learn what the whole would take. They are paid, and never part of it."""
-    document = await service.create(services, config, caller, request)
+    creation = Creation(caller, request.order(), idempotency_key, sent=request)
+    document, report = await service.create(services, config, creation, request.slots)
     response.headers["Location"] = f"/v1/quotes/{document.job_id}"
-    return Quote.of(document, None)
+    return Quote.of(document, report)
 
 
 @router.get("/quotes/{quote_id}", operation_id="get_quote", **guarded(Scope.JOBS_READ, Code.NOT_FOUND))

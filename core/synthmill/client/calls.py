@@ -154,13 +154,16 @@ class Order:
 
 def create_job(order: Order, key: str | None) -> Call[Job]:
     """With a key of its own by default, so that no try makes a second job."""
-    headers = {"idempotency-key": key or uuid.uuid4().hex}
-    return Call("POST", "/v1/jobs", _as(Job), json=order.body(), headers=headers)
+    return Call("POST", "/v1/jobs", _as(Job), json=order.body(), headers=_once(key))
 
 
-def create_quote(order: Order, slots: int) -> Call[Quote]:
-    """Each one is paid, so it is not repeated into silence."""
-    return Call("POST", "/v1/quotes", _as(Quote), json={**order.body(), "slots": slots}, safe=False)
+def create_quote(order: Order, slots: int, key: str | None) -> Call[Quote]:
+    """With a key as a job has one, so that no try pays a second time."""
+    return Call("POST", "/v1/quotes", _as(Quote), json={**order.body(), "slots": slots}, headers=_once(key))
+
+
+def _once(key: str | None) -> Mapping[str, str]:
+    return {"idempotency-key": key or uuid.uuid4().hex}
 
 
 def quote(quote_id: str) -> Call[Quote]:

@@ -116,10 +116,14 @@ class AsyncClient:
         rows: Sequence[Mapping[str, Any]] = (),
         records: int | None = None,
         slots: int = 10,
+        key: str | None = None,
     ) -> Quote:
-        """What the whole would take, told by making and paying so many slots of it. Returns when that is known."""
+        """What the whole would take, told by making and paying so many slots of it. Returns when that is known.
+
+        `key`: the same one is the same quote; default: a new one.
+        """
         order = Order(recipe, stored_recipe, sources, rows, records)
-        quote = await self._do(calls.create_quote(order, slots))
+        quote = await self._do(calls.create_quote(order, slots, key))
         while not quote.rests:
             await asyncio.sleep(POLL_SECONDS)
             quote = await self._do(calls.quote(quote.id))

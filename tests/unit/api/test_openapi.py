@@ -82,3 +82,11 @@ def test_an_answer_links_to_the_routes_that_take_its_id(
 ) -> None:
     (route,) = (route for route in ROUTES if str(route) == origin)
     assert route.operation["responses"][status]["links"][target]["parameters"] == parameters
+
+
+def test_jobs_and_quotes_take_an_idempotency_key_in_the_same_words() -> None:
+    job, quote = (document()["paths"][path]["post"] for path in ("/v1/jobs", "/v1/quotes"))
+    assert [each["name"] for each in job["parameters"]] == ["idempotency-key"]
+    assert quote["parameters"] == job["parameters"]
+    told = [of["responses"]["409"]["content"]["application/problem+json"] for of in (job, quote)]
+    assert all("idempotency_key_reused" in content["examples"] for content in told)

@@ -118,6 +118,7 @@ async def test_a_job_too_many_is_refused_until_one_ends_and_an_old_key_still_fin
         refused = await client.post("/v1/jobs", json=PLAIN)
         problem(refused, 429, "jobs_quota")
         assert refused.headers["retry-after"] == "10"
+        problem(await client.post("/v1/quotes", json=PLAIN, headers={"idempotency-key": "two"}), 429, "jobs_quota")
         again = await client.post("/v1/jobs", json=PLAIN, headers={"idempotency-key": "one"})
         assert again.json()["id"] == first.json()["id"]
         assert (await client.post(f"/v1/jobs/{first.json()['id']}/resume")).status_code == 202, "it runs already"

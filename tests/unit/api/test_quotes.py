@@ -1,19 +1,24 @@
 """Quotes over HTTP: a small job that is no dataset, and what the whole would take by it."""
 
+import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
+from synthmill.errors import BrokerUnavailable
 from synthmill.jobs.documents import change_job
+from synthmill.ports.broker import Queue
 from synthmill.ports.records import Collection, Place, Write, WriteMode
 from synthmill_schemas.job import JobPurpose, JobState
 from synthmill_schemas.ledger import CallDocument, CallOutcome
 from synthmill_schemas.slot import Rung
 from tests.support.api import Api, problem
 from tests.support.jobs import TENANT, accepted, exhausted, recipe
-from tests.support.uploads import job_of
+from tests.support.uploads import job_of, stored
 
 DATASET = "colours-quote"
+KEYED = {"idempotency-key": "quote-7"}
 PRICE = {"input_per_million": 100.0, "output_per_million": 400.0}
 
 
@@ -106,3 +111,54 @@ async def test_an_ordinary_job_is_no_quote(client: httpx.AsyncClient) -> None:
     problem(await client.get(f"/v1/quotes/{job_id}"), 404, "not_found")
     problem(await client.post("/v1/quotes", json={**body, "slots": 1}), 422, "invalid_request")
     problem(await client.post("/v1/quotes", json={"slots": 5}), 422, "invalid_request")
+
+
+async def test_equal_requests_at_once_with_one_key_are_one_quote_and_one_job(
+    api: Api, client: httpx.AsyncClient
+) -> None:
+    asked = (client.post("/v1/quotes", json=wanted(), headers=KEYED) for _ in range(6))
+    answers = await asyncio.gather(*asked)
+    assert [answer.status_code for answer in answers] == [202] * 6
+    (quote_id,) = {answer.json()["id"] for answer in answers}
+    assert [job["job_id"] for job in await stored(api.services, Collection.JOBS)] == [quote_id]
+    assert (await api.services.broker.depth(Queue.GENERATION)).ready == 4
+    assert (await client.get(f"/v1/jobs/{quote_id}")).json()["labels"] == {}
+    assert await quoted(client) != quote_id, "without the key it is another one"
+
+
+async def test_a_key_stands_for_one_quote_or_one_job_and_for_no_other(api: Api, client: httpx.AsyncClient) -> None:
+    quote = (await client.post("/v1/quotes", json=wanted(), headers=KEYED)).json()
+    order = {"recipe": wanted()["recipe"]}
+    for body in (wanted(slots=5), wanted(records=2_000)):
+        problem(await client.post("/v1/quotes", json=body, headers=KEYED), 409, "idempotency_key_reused")
+    problem(await client.post("/v1/jobs", json=order, headers=KEYED), 409, "idempotency_key_reused")
+    assert (await job_of(api.services, quote["id"])).labels["quote_records"] == 1_000
+    of_job = {"idempotency-key": "job-7"}
+    assert (await client.post("/v1/jobs", json=order, headers=of_job)).status_code == 202
+    problem(await client.post("/v1/quotes", json=wanted(), headers=of_job), 409, "idempotency_key_reused")
+
+
+async def test_a_quote_that_is_asked_for_again_by_its_key_tells_what_was_reckoned(
+    api: Api, client: httpx.AsyncClient
+) -> None:
+    quote = (await client.post("/v1/quotes", json=wanted(), headers=KEYED)).json()
+    await made(api, quote["id"])
+    again = await client.post("/v1/quotes", json=wanted(), headers=KEYED)
+    assert again.json() == (await client.get(f"/v1/quotes/{quote['id']}")).json()
+    assert (again.status_code, again.json()["accepted"]) == (202, 3)
+
+
+async def test_a_broker_lost_on_the_way_leaves_only_the_quote_that_has_a_key(
+    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object) -> None:
+        raise BrokerUnavailable("the broker did not confirm")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(api.services.broker), "publish", lost)
+        for headers in ({}, KEYED):
+            answer = await client.post("/v1/quotes", json=wanted(), headers=headers)
+            problem(answer, 503, "broker_unavailable")
+    states = {job["keyless"]: job["state"] for job in await stored(api.services, Collection.JOBS)}
+    assert states == {True: "cancelled", False: "publishing"}
+    assert (await client.post("/v1/quotes", json=wanted(), headers=KEYED)).json()["state"] == "planned"

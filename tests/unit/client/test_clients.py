@@ -88,7 +88,7 @@ async def test_recipes_are_stored_and_ordered_by_name(api: Api, client: AsyncCli
 
 
 async def test_a_quote_is_told_once_its_few_slots_are_made(api: Api, client: AsyncClient) -> None:
-    asking = asyncio.create_task(client.quote(recipe=RECIPE, records=1_000, slots=4))
+    asking = asyncio.create_task(client.quote(recipe=RECIPE, records=1_000, slots=4, key="monday"))
     place = jobs_of(TENANT)
 
     async def ordered() -> str | None:
@@ -98,6 +98,7 @@ async def test_a_quote_is_told_once_its_few_slots_are_made(api: Api, client: Asy
     await finish(api, await until_async(ordered, "the quote's job"))
     quote = await asking
     assert (quote.dataset, quote.records, quote.slots, quote.rests) == ("colours", 1_000, 4, True)
+    assert await client.quote(recipe=RECIPE, records=1_000, slots=4, key="monday") == quote
 
 
 async def test_refusals_are_exceptions(client: AsyncClient, api: Api) -> None:

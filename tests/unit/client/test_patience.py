@@ -99,6 +99,13 @@ def test_an_order_keeps_its_key_over_all_tries(client: Callable[[Server], Client
     assert b'"stored_recipe":{"name":"colours","version":2}' in server.requests[0].content
 
 
+def test_a_quote_is_paid_once_however_often_it_is_sent(client: Callable[[Server], Client]) -> None:
+    told = {"id": "job-1", "dataset": "colours", "state": "completed", "reason": None, "slots": 4, "records": 9}
+    server = Server(httpx.ReadError, httpx.Response(202, json=told))
+    assert client(server).quote(stored_recipe="colours", key="monday").id == "job-1"
+    assert [request.headers["idempotency-key"] for request in server.requests] == ["monday", "monday"]
+
+
 def test_what_may_have_been_done_is_not_done_again(client: Callable[[Server], Client]) -> None:
     server = Server(httpx.ReadError)
     with pytest.raises(Unreachable, match=r"http://api\.test does not answer"):
