@@ -14,10 +14,12 @@ import pytest
 from synthmill.cli import main
 from synthmill.embedded import EmbeddedServices, open_embedded
 from synthmill.jobs.documents import change_job, jobs_of
+from synthmill.jobs.quote import quote_order
+from synthmill.jobs.submit import submit
 from synthmill.settings import Settings
 from synthmill_schemas.job import JobState
 from tests.support.api_process import start_api
-from tests.support.jobs import TENANT, accepted, store_slots
+from tests.support.jobs import TENANT, accepted, recipe, store_slots
 from tests.support.uploads import worked
 from tests.support.wait import until_async
 
@@ -103,6 +105,10 @@ async def test_a_dataset_is_made_there_and_comes_here(
     assert json.loads(capsys.readouterr().out)["accepted"] == 4
     assert await run("status") == 0
     assert job_id in capsys.readouterr().out
+    await submit(services, quote_order(TENANT, "quote-1", recipe(), [], 2, None))
+    for options, shown in (((), [job_id]), (("--quotes",), ["quote-1", job_id])):
+        assert await run("status", "--json", *options) == 0
+        assert [job["id"] for job in json.loads(capsys.readouterr().out)["jobs"]] == shown
     assert await run("records", job_id, "--filter", "colour=red", "--limit", "2") == 0
     records = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [record["_record_id"] for record in records] == [f"{job_id}-0", f"{job_id}-1"]

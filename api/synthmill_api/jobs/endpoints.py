@@ -66,7 +66,10 @@ async def create_job(
 async def list_jobs(
     services: ServicesHere, caller: CallerHere, paging: PagingHere, wanted: Annotated[JobFilter, Depends()]
 ) -> Listing[Job]:
-    """List jobs, by default the newest first."""
+    """List jobs, by default the newest first.
+
+    The small jobs of quotes are left out unless `purpose` asks for them; each is got by its id as any other job.
+    """
     query = StoreQuery(wanted.where, wanted.words, wanted.sort, limit=paging.limit, cursor=paging.cursor)
     page = await service.page(services, caller.tenant, query)
     items = [Job.of(JobDocument.model_validate(hit.document), services.settings.prefect) for hit in page.hits]

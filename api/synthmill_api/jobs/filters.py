@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import Query
 
 from synthmill.errors import UserError
+from synthmill.jobs.purposes import of_purpose
 from synthmill.ports.records import Condition, Range, Where
 from synthmill_api.errors import Code, Refused
 from synthmill_api.jobs.labels import label_path
 from synthmill_api.kit.moments import Moment
-from synthmill_schemas.job import JobState
+from synthmill_schemas.job import JobPurpose, JobState
 
 _SORT = "^-?(created_at|updated_at|dataset|state|records)$"
 
@@ -22,6 +23,13 @@ class JobFilter:
     def __init__(
         self,
         state: Annotated[list[JobState] | None, Query(description="only jobs in one of these states")] = None,
+        purpose: Annotated[
+            list[JobPurpose] | None,
+            Query(
+                description="what the jobs are for: `dataset`, which is the default; `quote`, the small ones that "
+                "POST /v1/quotes makes; both of them: all jobs"
+            ),
+        ] = None,
         dataset: Annotated[str | None, Query(max_length=63)] = None,
         label: Annotated[
             list[str] | None, Query(max_length=50, description="only with these labels, each name:value")
@@ -38,7 +46,8 @@ class JobFilter:
     ) -> None:
         self.words = q
         self.sort = sort
-        self.where: Where = dict(_conditions(state, dataset, label or [], created_from, created_to))
+        told = dict(_conditions(state, dataset, label or [], created_from, created_to))
+        self.where: Where = {**of_purpose(purpose or ()), **told}
 
 
 def _conditions(

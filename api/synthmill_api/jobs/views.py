@@ -13,7 +13,7 @@ from synthmill.settings import PrefectSettings
 from synthmill_api.jobs.labels import labels_of
 from synthmill_schemas.base import Name
 from synthmill_schemas.budget import MaxTokens, MaxUsd
-from synthmill_schemas.job import JobDocument, JobState
+from synthmill_schemas.job import JobDocument, JobPurpose, JobState
 from synthmill_schemas.recipe import Model
 
 MOST_ROWS = 1_000
@@ -90,6 +90,7 @@ class Job(BaseModel):
 
     id: str
     dataset: str
+    purpose: JobPurpose = Field(description="`quote`: its records only tell a quote, and are never released")
     state: JobState
     reason: str | None = Field(description="why it is blocked, failed or cancelled, and what to do")
     round: int
@@ -189,6 +190,7 @@ def _common(document: JobDocument, prefect: PrefectSettings) -> dict[str, Any]:
     return {
         "id": document.job_id,
         "dataset": document.dataset,
+        "purpose": document.purpose,
         "state": document.state,
         "reason": document.reason,
         "round": document.round,

@@ -48,6 +48,7 @@ base_url_option = click.option(
     type=_matching(_URL, "an http or https URL"),
     help="another OpenAI-compatible URL, e.g. that of vLLM or Ollama",
 )
+quotes_option = click.option("--quotes", is_flag=True, help="without JOB: the small jobs of quotes as well")
 tenant_option = click.option(
     "--tenant",
     metavar="NAME",

@@ -23,7 +23,7 @@ from synthmill.client.models import (
     StoredRecipe,
 )
 from synthmill_schemas.file_export import ExportFormat
-from synthmill_schemas.job import JobState
+from synthmill_schemas.job import JobPurpose, JobState
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -176,9 +176,19 @@ def job(job_id: str) -> Call[JobProgress]:
     return Call("GET", f"/v1/jobs/{job_id}", _as(JobProgress))
 
 
-def jobs(states: Sequence[JobState], dataset: str | None, cursor: str | None) -> Call[Page[Job]]:
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Which jobs a list shows; without `purposes` those for a dataset."""
+
+    states: Sequence[JobState] = ()
+    dataset: str | None = None
+    purposes: Sequence[JobPurpose] = ()
+
+
+def jobs(listed: Listed, cursor: str | None) -> Call[Page[Job]]:
     """A page, the newest first."""
-    params = {"state": [state.value for state in states], "dataset": dataset, "cursor": cursor}
+    chosen = {"state": [each.value for each in listed.states], "purpose": [each.value for each in listed.purposes]}
+    params = {**chosen, "dataset": listed.dataset, "cursor": cursor}
     return Call("GET", "/v1/jobs", _as(Page[Job]), params)
 
 

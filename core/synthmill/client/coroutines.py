@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from synthmill.client import calls
-from synthmill.client.calls import Call, Order, Wanted
+from synthmill.client.calls import Call, Listed, Order, Wanted
 from synthmill.client.errors import ApiError, error_of, unreachable
 from synthmill.client.files import PIECE_BYTES, Partial, chunks, partial, sha256_of
 from synthmill.client.frames import Listener
@@ -34,7 +34,7 @@ from synthmill.client.patience import Patience
 from synthmill.client.plain import ASKED_ANEW, POLL_SECONDS
 from synthmill.errors import ExportFailed, Retriable
 from synthmill_schemas.file_export import ExportFormat, ExportState
-from synthmill_schemas.job import JobState
+from synthmill_schemas.job import JobPurpose, JobState
 
 T = TypeVar("T")
 
@@ -133,9 +133,12 @@ class AsyncClient:
         """How it stands."""
         return await self._do(calls.job(job_id))
 
-    def jobs(self, *, states: Sequence[JobState] = (), dataset: str | None = None) -> AsyncIterator[Job]:
-        """All, the newest first."""
-        return self._pages(lambda cursor: calls.jobs(states, dataset, cursor))
+    def jobs(
+        self, *, states: Sequence[JobState] = (), dataset: str | None = None, purposes: Sequence[JobPurpose] = ()
+    ) -> AsyncIterator[Job]:
+        """All, the newest first; the small jobs of quotes only if `purposes` says so."""
+        listed = Listed(states, dataset, purposes)
+        return self._pages(lambda cursor: calls.jobs(listed, cursor))
 
     async def cancel(self, job_id: str) -> Job:
         """Calls in flight end, no new ones begin, what is accepted stays."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from synthmill_schemas.event import Level
 from synthmill_schemas.file_export import ExportState
-from synthmill_schemas.job import RUNNING_STATES, JobState
+from synthmill_schemas.job import RUNNING_STATES, JobPurpose, JobState
 from synthmill_schemas.slot import RejectClass
 
 T = TypeVar("T")
@@ -68,6 +68,7 @@ class Job(Answer):
     reason: str | None
     round: int
     records: int | None
+    purpose: JobPurpose = JobPurpose.DATASET  # an API that has no quotes does not say
     labels: dict[str, str]
     flow_run_url: str | None
     created_at: datetime

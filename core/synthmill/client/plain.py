@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 import httpx
 
 from synthmill.client import calls
-from synthmill.client.calls import Call, Order, Wanted
+from synthmill.client.calls import Call, Listed, Order, Wanted
 from synthmill.client.errors import ApiError, error_of, unreachable
 from synthmill.client.files import PIECE_BYTES, Partial, chunks, partial, sha256_of
 from synthmill.client.frames import Listener
@@ -33,7 +33,7 @@ from synthmill.client.models import (
 from synthmill.client.patience import Patience
 from synthmill.errors import ExportFailed, Retriable
 from synthmill_schemas.file_export import ExportFormat, ExportState
-from synthmill_schemas.job import JobState
+from synthmill_schemas.job import JobPurpose, JobState
 
 T = TypeVar("T")
 
@@ -134,9 +134,12 @@ class Client:
         """How it stands."""
         return self._do(calls.job(job_id))
 
-    def jobs(self, *, states: Sequence[JobState] = (), dataset: str | None = None) -> Iterator[Job]:
-        """All, the newest first."""
-        return self._pages(lambda cursor: calls.jobs(states, dataset, cursor))
+    def jobs(
+        self, *, states: Sequence[JobState] = (), dataset: str | None = None, purposes: Sequence[JobPurpose] = ()
+    ) -> Iterator[Job]:
+        """All, the newest first; the small jobs of quotes only if `purposes` says so."""
+        listed = Listed(states, dataset, purposes)
+        return self._pages(lambda cursor: calls.jobs(listed, cursor))
 
     def cancel(self, job_id: str) -> Job:
         """Calls in flight end, no new ones begin, what is accepted stays."""

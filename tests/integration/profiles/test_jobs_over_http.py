@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from synthmill.jobs.documents import change_job
 from synthmill.ports.broker import Queue
-from synthmill.ports.records import Collection, Place
+from synthmill.ports.records import Collection, Place, Write
 from synthmill.services import Services
 from synthmill_api.app import create_app
 from synthmill_api.config import ApiConfig
@@ -70,6 +70,38 @@ async def test_twenty_identical_requests_at_once_are_one_job_planned_once(
     assert (await clients[1].get(f"/v1/jobs/{job}")).json()["pending"] == records
     other = await clients[0].post("/v1/jobs", json={**body, "labels": {"a": "b"}}, headers=headers)
     assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_reused")
+
+
+async def test_the_jobs_of_quotes_are_listed_when_they_are_asked_for_and_pages_stay_whole(
+    services: Services, clients: list[httpx.AsyncClient]
+) -> None:
+    client, _ = clients
+    jobs, quotes = [], []
+    for _ in range(3):  # by turns, so that a page filtered afterwards would come out short
+        jobs.append((await client.post("/v1/jobs", json=PLAIN)).json()["id"])
+        quotes.append((await client.post("/v1/quotes", json={**PLAIN, "slots": 2})).json()["id"])
+    await _made_before_there_were_quotes(services, jobs[0])
+    every = [id_ for pair in zip(jobs, quotes, strict=True) for id_ in pair]
+    for purposes, shown in (([], jobs), (["dataset"], jobs), (["quote"], quotes), (["quote", "dataset"], every)):
+        page = (await client.get("/v1/jobs", params={"purpose": purposes, "limit": 2})).json()
+        found, total = page["items"], page["total"]
+        assert len(found) == 2
+        while page["cursor"]:
+            rest = {"purpose": purposes, "limit": 2, "cursor": page["cursor"]}
+            page = (await client.get("/v1/jobs", params=rest)).json()
+            found += page["items"]
+        assert ([job["id"] for job in found], total) == (shown[::-1], len(shown))
+        assert {job["purpose"] for job in found} == set(purposes or ["dataset"])
+    assert (await client.get("/v1/jobs", params={"q": "colours", "state": "planned"})).json()["total"] == 3
+    assert (await client.get(f"/v1/jobs/{quotes[0]}")).json()["purpose"] == "quote"
+
+
+async def _made_before_there_were_quotes(services: Services, job_id: str) -> None:
+    place = Place(services.settings.tenant, Collection.JOBS)
+    stored = await services.store.get(place, job_id)
+    assert stored is not None
+    without = {name: value for name, value in stored.document.items() if name != "purpose"}
+    await services.store.bulk([Write(place, job_id, without)])
 
 
 async def test_a_job_is_found_extended_and_retried_by_another_model(

@@ -15,6 +15,7 @@ from synthmill.errors import JobMissing, UserError
 from synthmill.jobs.documents import change_job, get_job
 from synthmill.jobs.events import say
 from synthmill.jobs.order import JobOrder
+from synthmill.jobs.quote import quote_order
 from synthmill.jobs.status import job_status
 from synthmill.jobs.submit import submit
 from synthmill.ports.records import Collection, Place, Write
@@ -76,6 +77,18 @@ def test_status_lists_the_jobs_the_newest_first(home: Path, capsys: pytest.Captu
     assert [line.split()[0] for line in lines[1:]] == [SECOND, FIRST]
     assert "generating" in lines[1]
     assert "completed" in lines[2]
+
+
+def test_status_lists_a_quotes_job_only_when_it_is_asked_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async def with_a_quote(services: EmbeddedServices) -> None:
+        await begin(services, FIRST)
+        await submit(services, quote_order(TENANT, SECOND, recipe(), [], 2, None))
+
+    with_store(home, with_a_quote)
+    for options, shown in (([], [FIRST]), (["--quotes"], [SECOND, FIRST])):
+        assert main(["status", "--json", *options]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert ([job["job_id"] for job in told["jobs"]], told["total"]) == (shown, len(shown))
 
 
 def test_status_of_a_job_as_json_adds_up(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from synthmill.client.files import PIECE_BYTES
 from synthmill.client.frames import Listener
 from synthmill.client.models import End, Event, JobProgress, StateChanged, Told
 from synthmill.jobs.documents import change_job, jobs_of
-from synthmill_schemas.job import JobState
+from synthmill_schemas.job import JobPurpose, JobState
 from tests.support.api import BASE_URL, Api, started
 from tests.support.jobs import TENANT, accepted, recipe, store_slots
 from tests.support.uploads import worked
@@ -99,6 +99,10 @@ async def test_a_quote_is_told_once_its_few_slots_are_made(api: Api, client: Asy
     quote = await asking
     assert (quote.dataset, quote.records, quote.slots, quote.rests) == ("colours", 1_000, 4, True)
     assert await client.quote(recipe=RECIPE, records=1_000, slots=4, key="monday") == quote
+    assert [job.id async for job in client.jobs()] == []
+    assert [(job.id, job.purpose) async for job in client.jobs(purposes=[JobPurpose.QUOTE])] == [
+        (quote.id, JobPurpose.QUOTE)
+    ]
 
 
 async def test_refusals_are_exceptions(client: AsyncClient, api: Api) -> None:

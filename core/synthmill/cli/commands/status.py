@@ -1,6 +1,7 @@
 """`synthmill status`: one job in numbers that add up, or a table of the folder's jobs."""
 
 import asyncio
+from collections.abc import Collection
 
 import click
 from rich.table import Table
@@ -15,11 +16,12 @@ from synthmill.cli.panel import tone
 from synthmill.cli.summary import as_json as status_json
 from synthmill.cli.summary import summary
 from synthmill.jobs.documents import get_job, jobs_of
+from synthmill.jobs.purposes import of_purpose
 from synthmill.jobs.status import Status, job_status
 from synthmill.ports.records import Query
 from synthmill.services import Services, open_services
 from synthmill.settings import Settings
-from synthmill_schemas.job import JobDocument, JobState
+from synthmill_schemas.job import JobDocument, JobPurpose, JobState
 
 _WATCH_SECONDS = 1.0
 
@@ -29,13 +31,14 @@ _WATCH_SECONDS = 1.0
 @options.json_option
 @click.option("--watch", is_flag=True, help="follow JOB until it rests")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="jobs shown without JOB")
-def status_command(job: str | None, as_json: bool, watch: bool, limit: int) -> None:
+@options.quotes_option
+def status_command(job: str | None, as_json: bool, watch: bool, limit: int, quotes: bool) -> None:
     """Show JOB in numbers, or all jobs here, the newest first."""
     settings = load_settings()
     if job is None:
         if watch:
             raise click.UsageError("--watch needs a JOB")
-        asyncio.run(_all(settings, limit, as_json=as_json))
+        asyncio.run(_all(settings, limit, tuple(JobPurpose) if quotes else (), as_json=as_json))
         return
     require_jobs(settings)
     asyncio.run(_one(settings, job, watch=watch, as_json=as_json))
@@ -62,12 +65,13 @@ async def _watch(services: Services, tenant: str, job_id: str) -> None:
             await asyncio.sleep(_WATCH_SECONDS)
 
 
-async def _all(settings: Settings, limit: int, *, as_json: bool) -> None:
+async def _all(settings: Settings, limit: int, purposes: Collection[JobPurpose], *, as_json: bool) -> None:
     jobs: list[tuple[JobDocument, Status]] = []
     total = 0
     if has_jobs(settings):
         async with open_services(settings) as services:
-            total, jobs = await _newest(services, settings.tenant, limit)
+            query = Query(of_purpose(purposes), sort="-created_at", limit=limit)
+            total, jobs = await _newest(services, settings.tenant, query)
     if as_json:
         consoles.print_json({"jobs": [status_json(status) for _, status in jobs], "total": total})
     elif jobs:
@@ -80,9 +84,9 @@ async def _all(settings: Settings, limit: int, *, as_json: bool) -> None:
         consoles.err().print(f"no jobs {whereabouts(settings)} yet; `synthmill run` starts one")
 
 
-async def _newest(services: Services, tenant: str, limit: int) -> tuple[int, list[tuple[JobDocument, Status]]]:
+async def _newest(services: Services, tenant: str, query: Query) -> tuple[int, list[tuple[JobDocument, Status]]]:
     await services.store.visible(jobs_of(tenant))
-    page = await services.store.search(jobs_of(tenant), Query(sort="-created_at", limit=limit))
+    page = await services.store.search(jobs_of(tenant), query)
     documents = [JobDocument.model_validate(hit.document) for hit in page.hits]
     return page.total, [(job, await job_status(services.store, tenant, job.job_id)) for job in documents]
 

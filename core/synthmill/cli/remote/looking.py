@@ -1,5 +1,7 @@
 """`synthmill status`, `logs` and `records` with `--server URL`."""
 
+from itertools import islice
+
 import click
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +16,7 @@ from synthmill.cli.summary import summary
 from synthmill.client.calls import Wanted
 from synthmill.client.models import Job
 from synthmill.settings import Profile
+from synthmill_schemas.job import JobPurpose
 
 
 @click.command("status")
@@ -21,11 +24,12 @@ from synthmill.settings import Profile
 @options.json_option
 @click.option("--watch", is_flag=True, help="follow JOB until it rests")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="jobs shown without JOB")
-def status_command(job: str | None, as_json: bool, watch: bool, limit: int) -> None:
+@options.quotes_option
+def status_command(job: str | None, as_json: bool, watch: bool, limit: int, quotes: bool) -> None:
     """Show JOB, by its whole id, in numbers that add up; without JOB, the newest jobs."""
     with client() as api:
         if job is None:
-            newest = [each for each, _ in zip(api.jobs(), range(limit), strict=False)]
+            newest = list(islice(api.jobs(purposes=tuple(JobPurpose) if quotes else ()), limit))
             if as_json:
                 consoles.print_json({"jobs": [each.model_dump(mode="json") for each in newest]})
             else:
