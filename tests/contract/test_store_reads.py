@@ -324,8 +324,9 @@ async def test_totals_sum_numbers_and_take_the_rest_for_nothing(store: RecordSto
     totals = await store.totals(place, ["prompt_tokens", "cost_usd", "route", "nothing"], {"job_id": JOB})
     assert totals.count == 3
     assert totals.sums == {"prompt_tokens": 30.0, "cost_usd": 0.75, "route": 0.0, "nothing": 0.0}
+    assert totals.held == {"prompt_tokens": 3, "cost_usd": 2, "route": 0, "nothing": 0}
     none = await store.totals(place, ["cost_usd"], {"job_id": "nobody"})
-    assert (none.count, none.sums) == (0, {"cost_usd": 0.0})
+    assert (none.count, none.sums, none.held) == (0, {"cost_usd": 0.0}, {"cost_usd": 0})
 
 
 async def test_records_show_accepted_slots_only(store: RecordStore, tenant: str) -> None:

@@ -1,9 +1,7 @@
 """What following a job costs Elasticsearch: each request of the one who follows is counted, none of anybody else."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
-from contextvars import ContextVar
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from synthmill_flows.pace import FlowPace
 from synthmill_flows.progress import event_progress
 from synthmill_schemas.job import JobState
 from tests.support import stack
+from tests.support.elastic_requests import MINE, requests_counted
 from tests.support.installation import settings_on
 from tests.support.jobs import accepted
 from tests.support.made import made_job, put_slots
@@ -24,19 +23,6 @@ from tests.support.on_stack import ON_STACK
 pytestmark = [*ON_STACK, pytest.mark.long]
 
 JOB, RECORDS, SECONDS = "job-1", 200, 2 * FULL_SECONDS
-FOLLOWING: ContextVar[bool] = ContextVar("following", default=False)
-"""Set for the one who follows, and for all that he starts."""
-
-
-class Requests(logging.Handler):
-    """Counts what the client of Elasticsearch logs of the follower's requests."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.count += FOLLOWING.get()
 
 
 @pytest.fixture
@@ -49,7 +35,7 @@ async def services(tmp_path: Path) -> AsyncIterator[Services]:
 
 async def follow(services: Services, tenant: str) -> None:
     """As a flow run does."""
-    FOLLOWING.set(True)
+    MINE.set(True)
     look, told = SparingLook(services.store, tenant, JOB), event_progress(services.store, tenant, JOB)
     await track(services, tenant, JOB, told, pace=FlowPace(), look=look)
 
@@ -57,20 +43,16 @@ async def follow(services: Services, tenant: str) -> None:
 async def test_following_a_job_whose_records_come_all_the_time_costs_a_request_a_second(services: Services) -> None:
     tenant = services.settings.tenant
     await made_job(services, job_id=JOB, records=RECORDS, state=JobState.PLANNED)
-    requests, transport = Requests(), logging.getLogger("elastic_transport.transport")
-    transport.addHandler(requests)
-    transport.setLevel(logging.INFO)
-    follower = asyncio.create_task(follow(services, tenant))
-    try:
-        for slot in range(int(SECONDS)):
-            await put_slots(services, accepted(JOB, slot, tenant=tenant))
-            await asyncio.sleep(1)  # the rate at which records come
-        counted = requests.count
-        await cancel(services, tenant, JOB, service="cli", reason="enough")
-        await follower
-    finally:
-        follower.cancel()
-        transport.removeHandler(requests)
-        transport.setLevel(logging.NOTSET)
+    with requests_counted() as requests:
+        follower = asyncio.create_task(follow(services, tenant))
+        try:
+            for slot in range(int(SECONDS)):
+                await put_slots(services, accepted(JOB, slot, tenant=tenant))
+                await asyncio.sleep(1)  # the rate at which records come
+            counted = len(requests.told)
+            await cancel(services, tenant, JOB, service="cli", reason="enough")
+            await follower
+        finally:
+            follower.cancel()
     print(f"{counted} requests in {SECONDS:.0f} s: {counted / SECONDS:.2f} a second")
     assert SECONDS / 10 < counted <= SECONDS

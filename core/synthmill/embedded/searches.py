@@ -74,12 +74,14 @@ def count(connection: Connection, tables: Tables, home: Home, where: Where | Non
 
 def totals(connection: Connection, tables: Tables, home: Home, names: Sequence[str], where: Where | None) -> Totals:
     """Count and sums; what is no number adds nothing."""
-    sums = "".join(f", total({number(name)})" for name in names)
+    sums = "".join(f", total({number(name)}), count({number(name)})" for name in names)
     matching = selected(home, where)
     row = connection.execute(
         f"SELECT count(*){sums} FROM {tables.documents} WHERE {matching.text}", matching.parameters
     ).fetchone()
-    return Totals(row[0], dict(zip(names, map(float, row[1:]), strict=True)))
+    return Totals(
+        row[0], dict(zip(names, map(float, row[1::2]), strict=True)), dict(zip(names, row[2::2], strict=True))
+    )
 
 
 def facets(connection: Connection, tables: Tables, home: Home, path: str, query: Query) -> dict[str, int]:

@@ -113,7 +113,8 @@ async def _rounds(store: RecordStore, job: JobDocument, status: Status) -> tuple
         store.facets(calls, "round", of_job, limit=job.round),
     )
     seen = sorted({job.round, *map(int, [*accepted, *rejected, *called])})
-    return tuple([await _round(store, job, n, accepted.get(str(n), 0), rejected.get(str(n), 0)) for n in seen])
+    counted = (_round(store, job, n, accepted.get(str(n), 0), rejected.get(str(n), 0)) for n in seen)
+    return tuple(await asyncio.gather(*counted))
 
 
 async def _round(store: RecordStore, job: JobDocument, round_: int, accepted: int, rejected: int) -> Round:

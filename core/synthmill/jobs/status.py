@@ -41,7 +41,7 @@ class Status:
     rejects_by_class: Mapping[str, int]
     llm_calls: int
     tokens: Tokens
-    cost_usd: float | None
+    cost_usd: float | None  # None: an answered call did not say what it cost
     seconds: float
     outputs: tuple[Outputs, ...] = field(default=())
     flow_run_id: str | None = None
@@ -75,12 +75,13 @@ async def count_job(store: RecordStore, job: JobDocument) -> Status:
     rejects, calls = Place(tenant, Collection.REJECTS), Place(tenant, Collection.CALLS)
     await store.visible(slots, rejects, calls)
     of_job: Where = {"job_id": job_id}
-    counted = (
+    # they need nothing of each other, and so go to the store together
+    (states, closed, final), by_class, paid, answered = await asyncio.gather(
         _count_slots(store, slots, job),
         store.facets(rejects, "reject_class", of_job),
-        _count_calls(store, calls, of_job),
+        store.totals(calls, ["prompt_tokens", "completion_tokens", "cost_usd"], of_job),
+        store.totals(calls, ["cost_usd"], {**of_job, "outcome": CallOutcome.ANSWERED.value}),
     )
-    (states, closed, final), by_class, paid = await asyncio.gather(*counted)  # they need nothing of each other
     exhausted, accepted, parked = (states.get(state, 0) for state in _COUNTED)
     bad_rows = by_class.get(RejectClass.INPUT, 0)
     return Status(
@@ -97,9 +98,9 @@ async def count_job(store: RecordStore, job: JobDocument) -> Status:
         mendable=exhausted - final,
         candidates=accepted + sum(by_class.values()) - bad_rows,
         rejects_by_class=by_class,
-        llm_calls=paid.calls,
-        tokens=paid.tokens,
-        cost_usd=paid.cost_usd,
+        llm_calls=paid.count,
+        tokens=Tokens(int(paid.sums["prompt_tokens"]), int(paid.sums["completion_tokens"])),
+        cost_usd=paid.sums["cost_usd"] if answered.held["cost_usd"] == answered.count else None,
         seconds=(job.updated_at - job.created_at).total_seconds(),
         outputs=tuple(job.outputs),
         flow_run_id=job.flow_run_id,
@@ -119,35 +120,12 @@ async def _count_slots(store: RecordStore, slots: Place, job: JobDocument) -> tu
 async def _exhausted_split(store: RecordStore, slots: Place, job: JobDocument) -> tuple[int, int]:
     """Exhausted slots that this round will not touch again, and those that no round can mend."""
     exhausted: Where = {"job_id": job.job_id, "state": SlotState.EXHAUSTED.value}
-    final = await store.count(slots, {**exhausted, "reject_class": FINAL_CLASSES})
-    closed = await store.count(slots, {**exhausted, "round": job.round})
+    closed: list[Where] = [{**exhausted, "round": job.round}]
     if job.round_scope == "mendable":
-        earlier = Range(high=job.round - 1)
-        closed += await store.count(slots, {**exhausted, "round": earlier, "reject_class": FINAL_CLASSES})
+        closed.append({**exhausted, "round": Range(high=job.round - 1), "reject_class": FINAL_CLASSES})
     if job.round_scope == "replayed":  # only those marked in the round before are tried
-        closed += await store.count(slots, {**exhausted, "round": Range(high=job.round - 2)})
-    return closed, final
-
-
-@dataclass(frozen=True, slots=True)
-class _Paid:
-    """What calls took."""
-
-    calls: int
-    tokens: Tokens
-    cost_usd: float | None
-
-
-async def _count_calls(store: RecordStore, calls: Place, of_job: Where) -> _Paid:
-    paid = await store.totals(calls, ["prompt_tokens", "completion_tokens", "cost_usd"], of_job)
-    known = paid.sums["cost_usd"]
-    cost = await _cost(store, calls, of_job, known) if paid.count else known
-    return _Paid(paid.count, Tokens(int(paid.sums["prompt_tokens"]), int(paid.sums["completion_tokens"])), cost)
-
-
-async def _cost(store: RecordStore, calls: Place, of_job: Where, known: float) -> float | None:
-    """The sum of costs, or None when an answered call did not say what it cost."""
-    answered: Where = {**of_job, "outcome": CallOutcome.ANSWERED.value}
-    unpriced = await store.count(calls, answered) - await store.count(calls, {**answered, "cost_usd": Range(low=0.0)})
-    # counted one after the other while calls are written: below 0 says only that more have come
-    return known if unpriced <= 0 else None
+        closed.append({**exhausted, "round": Range(high=job.round - 2)})
+    final, *counts = await asyncio.gather(
+        store.count(slots, {**exhausted, "reject_class": FINAL_CLASSES}), *(store.count(slots, each) for each in closed)
+    )
+    return sum(counts), final

@@ -134,10 +134,11 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many documents match, and the sums of fields over them; a missing value adds nothing."""
+    """How many documents match, the sums of fields over them, and how many hold a number there."""
 
     count: int
     sums: Mapping[str, float]
+    held: Mapping[str, int]
 
 
 class RecordStore(Protocol):
@@ -186,7 +187,7 @@ class RecordStore(Protocol):
         """How many documents match."""
 
     async def totals(self, place: Place, fields: Sequence[str], where: Where | None = None) -> Totals:
-        """Count and sums over the matches."""
+        """Count and sums over the matches, all of one moment."""
 
     def scan(self, place: Place, where: Where | None = None, *, sort: str | None = None) -> AsyncIterator[Stored]:
         """All matches, each once, in bounded memory; in ascending order of `sort`, else of id."""

@@ -93,6 +93,19 @@ class ElasticClient:
             answer = await self._elastic.search(**where, body=body, allow_partial_search_results=False)
             return cast("Json", answer.body)
 
+    async def searches(self, wanted: Sequence[tuple[str, Json]]) -> Sequence[Json | Exception]:
+        """Several searches of index and body in one request; each has its answer or its error."""
+        lines: list[Json] = []
+        for index, body in wanted:
+            where = {"index": index, "ignore_unavailable": True, "allow_partial_search_results": False}
+            lines += [where, body]
+        with _told("searches"):
+            answer = await self._elastic.msearch(searches=lines)
+        return [
+            _of_status("search", item["status"], item) if "error" in item else cast("Json", item)
+            for item in answer["responses"]
+        ]
+
     async def open_snapshot(self, index: str, keep_alive: str) -> str:
         """A point in time of the index or alias."""
         with _told("point in time"):
@@ -178,7 +191,7 @@ def _told(what: str) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        raise _of_status(what, error) from error
+        raise _of_status(what, error.meta.status, error.body) from error
     except SSLError as error:
         raise StoreUnavailable(
             f"no TLS with the record store ({what}): {error.message}; name the file of its certificate authority in "
@@ -189,8 +202,8 @@ def _told(what: str) -> Iterator[None]:
         raise StoreUnavailable(f"the record store did not answer ({what}): {error.message}") from error
 
 
-def _of_status(what: str, error: ApiError) -> Exception:
-    status, reason = error.meta.status, reason_of(error.body)
+def _of_status(what: str, status: int, body: object) -> Exception:
+    reason = reason_of(body)
     text = f"the record store answers {status} ({what}): {reason}"
     if status == 413:
         return TooLarge(text)

@@ -12,6 +12,7 @@ from synthmill.stack.elastic.documents import Hit
 from synthmill.stack.elastic.names import Home
 from synthmill.stack.elastic.queries import by_chance, matching, order
 from synthmill.stack.elastic.templates import LARGEST_PAGE
+from synthmill.stack.elastic.together import Together
 from synthmill.stack.elastic.types import NUMERIC, FieldTypes
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Reader:
 
     def __init__(self, client: ElasticClient, types: FieldTypes) -> None:
         self._client = client
+        self._together = Together(client)
         self._types = types
 
     async def search(self, home: Home, query: Query) -> Page:
@@ -91,11 +93,15 @@ class Reader:
         """Count and sums; what is no number adds nothing."""
         types = await self._types.of(home.target, [*fields, *(where or {})])
         numeric = [path for path in fields if types[path] and types[path] <= NUMERIC]
-        sums = {f"sum{number}": {"sum": {"field": path}} for number, path in enumerate(numeric)}
-        answer = await self._aggregate(home, matching(home, where, types), sums)
+        wanted = {str(number): {"stats": {"field": path}} for number, path in enumerate(numeric)}
+        answer = await self._aggregate(home, matching(home, where, types), wanted)
         found = answer.get("aggregations", {})
-        values = {path: float(found.get(f"sum{number}", {}).get("value") or 0) for number, path in enumerate(numeric)}
-        return Totals(answer["hits"]["total"]["value"], {path: values.get(path, 0.0) for path in fields})
+        stats = {path: found.get(str(number), {}) for number, path in enumerate(numeric)}
+        return Totals(
+            answer["hits"]["total"]["value"],
+            {path: float(stats.get(path, {}).get("sum", 0)) for path in fields},
+            {path: int(stats.get(path, {}).get("count", 0)) for path in fields},
+        )
 
     async def scan(self, home: Home, where: Where | None, sort: str | None) -> AsyncIterator[Stored]:
         """All matches, from one snapshot while that lasts; ids are unique, so its successor goes on where it ended."""
@@ -136,7 +142,7 @@ class Reader:
 
     async def _aggregate(self, home: Home, query: Json, aggregations: Json) -> Json:
         body: Json = {"query": query, "size": 0, "track_total_hits": True}
-        return await self._client.search(home.target, body | ({"aggs": aggregations} if aggregations else {}))
+        return await self._together.search(home.target, body | ({"aggs": aggregations} if aggregations else {}))
 
     async def _drop(self, snapshot: str) -> None:
         try:
