@@ -11,6 +11,7 @@ from synthmill.settings import Settings
 from synthmill_api.app import create_app
 from synthmill_api.auth.secret import installation_secret
 from synthmill_api.config import ApiConfig
+from synthmill_api.handlers import UNREADABLE
 
 
 def main() -> int:
@@ -25,7 +26,7 @@ def _serve(given: argparse.Namespace) -> int:
     config, settings = ApiConfig(), Settings()
     installation_secret(config, settings)  # one that is missing is told before anything is opened
     app = create_app(settings, config)
-    asyncio.run(serve(app, listening, config.drain_seconds, on_stop=app.state.drain))
+    asyncio.run(serve(app, listening, config.drain_seconds, on_stop=app.state.drain, unreadable=UNREADABLE))
     return 0
 
 

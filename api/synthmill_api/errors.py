@@ -100,7 +100,7 @@ class Code(StrEnum):
 _LATER = "Send the same request again after Retry-After seconds; nothing that was confirmed is lost."
 
 KINDS: dict[Code, Kind] = {
-    Code.UNREADABLE_REQUEST: Kind(400, "The request cannot be read", "Mend the request; its body was not understood."),
+    Code.UNREADABLE_REQUEST: Kind(400, "The request cannot be read", "Mend the request; it was not understood."),
     Code.UNAUTHENTICATED: Kind(401, "No valid key", "Send `Authorization: Bearer PREFIX.SECRET` with a live key."),
     Code.FORBIDDEN: Kind(403, "The key lacks a scope", "Use a key that has the scope, or have one made."),
     Code.NOT_FOUND: Kind(404, "Not found", "Check the id; the lists show what this key's tenant has."),
@@ -164,6 +164,7 @@ RETRIED = frozenset({429, 503})
 """Statuses after which the same request may be sent again, when Retry-After seconds have passed."""
 
 ALWAYS = (
+    Code.UNREADABLE_REQUEST,
     Code.UNAUTHENTICATED,
     Code.FORBIDDEN,
     Code.INVALID_REQUEST,

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import compile_path
 
 from synthmill.errors import SynthmillError
+from synthmill.serving.unreadable import Unreadable
 from synthmill_api.dependencies import runtime_of
 from synthmill_api.errors import KINDS, MEDIA_TYPE, RETRIED, Code, FaultItem, Refused, internal, refusal_of
 
@@ -21,6 +22,10 @@ _BY_STATUS = {
     413: Code.TOO_LARGE,
     415: Code.UNSUPPORTED_MEDIA_TYPE,
 }
+
+_UNREADABLE = Refused(Code.UNREADABLE_REQUEST, "these bytes are no HTTP request, or its lines are longer than 64 KiB")
+UNREADABLE = Unreadable(MEDIA_TYPE, _UNREADABLE.problem().model_dump_json().encode())
+"""What is answered before there is a request."""
 
 
 def add_handlers(app: FastAPI) -> None:

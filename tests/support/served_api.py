@@ -10,6 +10,7 @@ from synthmill.serving.listening import Listening, bind
 from synthmill.settings import Settings
 from synthmill_api.app import create_app
 from synthmill_api.config import ApiConfig
+from synthmill_api.handlers import UNREADABLE
 from synthmill_worker.runner import Worker
 from tests.support.api import Api
 from tests.support.wait import until_async
@@ -27,7 +28,7 @@ class Served:
 async def served(settings: Settings, config: ApiConfig) -> AsyncIterator[Served]:
     """Between the start and the end of its life."""
     app = create_app(settings, config)
-    server = Server(app, bind(Listening("127.0.0.1", 0)), None, 5)
+    server = Server(app, bind(Listening("127.0.0.1", 0)), None, 5, unreadable=UNREADABLE)
     running = asyncio.create_task(server.run_until_stopped())
     try:
         await until_async(lambda: _started(server, running), "the API to listen")

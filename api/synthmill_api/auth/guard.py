@@ -26,7 +26,7 @@ _BODY = "x-synthmill-body"
 _DOTS_OF_A_TOKEN = 2  # a key has one
 _WORK = "x-synthmill-work"
 _WORK_CODES = (Code.JOBS_QUOTA, Code.BUDGET_SPENT)
-_BODY_CODES = (Code.UNREADABLE_REQUEST, Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+_BODY_CODES = (Code.TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
 class Body(StrEnum):

@@ -55,7 +55,10 @@ async def rotate_key(
     return NewKey.made(document, text)
 
 
-@router.delete("/keys/{prefix}", operation_id="revoke_key", **guarded(Scope.KEYS_WRITE, Code.NOT_FOUND))
+@router.post("/keys/{prefix}/revoke", operation_id="revoke_key", **guarded(Scope.KEYS_WRITE, Code.NOT_FOUND))
 async def revoke_key(keys: KeysHere, caller: CallerHere, prefix: Prefix) -> Key:
-    """Revoke a key for good; every process of the API heeds it within five seconds, this one at once."""
+    """Revoke a key for good: it opens nothing and stays in the list.
+
+    Every process of the API heeds it within five seconds, this one at once.
+    """
     return Key.of(await service.revoke(keys, caller.tenant, prefix))

@@ -11,6 +11,7 @@ from synthmill.errors import SynthmillError
 from synthmill.lifecycle import stop_on_signals
 from synthmill.serving.asgi import App
 from synthmill.serving.listening import Listening, announce, bind
+from synthmill.serving.unreadable import Unreadable, protocol
 
 
 class NotStarted(SynthmillError):
@@ -27,9 +28,11 @@ class Server(uvicorn.Server):
         port_file: Path | None,
         drain_seconds: int,
         on_stop: Callable[[], None] | None = None,
+        unreadable: Unreadable | None = None,
     ) -> None:
         config = uvicorn.Config(
             app,
+            http="auto" if unreadable is None else protocol(unreadable),
             access_log=False,
             log_config=None,  # ours stands already
             server_header=False,
@@ -71,12 +74,17 @@ class Server(uvicorn.Server):
 
 
 async def serve(
-    app: App, listening: Listening, drain_seconds: int, *, on_stop: Callable[[], None] | None = None
+    app: App,
+    listening: Listening,
+    drain_seconds: int,
+    *,
+    on_stop: Callable[[], None] | None = None,
+    unreadable: Unreadable | None = None,
 ) -> None:
     """Serves until SIGTERM, SIGINT or, if wanted, the end of stdin. Raises NotStarted, or OSError from binding.
 
-    `on_stop` is called then, for answers that would not end by themselves.
+    `on_stop` is called then, for answers that would not end by themselves; `unreadable` answers what is no request.
     """
-    server = Server(app, bind(listening), listening.port_file, drain_seconds, on_stop)
+    server = Server(app, bind(listening), listening.port_file, drain_seconds, on_stop, unreadable)
     async with stop_on_signals(server.stop, watch_stdin=listening.watch_stdin):
         await server.run_until_stopped()

@@ -71,7 +71,7 @@ async def test_a_rotated_key_opens_until_its_overlap_ends_and_the_new_one_does_t
 async def test_a_revoked_key_is_listed_and_opens_nothing_here_at_once(api: Api, client: httpx.AsyncClient) -> None:
     key = await made(client, scopes=["sources:read"])
     assert await status(api, key["key"]) == 200
-    assert (await client.delete(f"/v1/keys/{key['prefix']}")).json()["state"] == "revoked"
+    assert (await client.post(f"/v1/keys/{key['prefix']}/revoke")).json()["state"] == "revoked"
     assert await status(api, key["key"]) == 401
     listed = (await client.get("/v1/keys")).json()["items"]
     assert {item["prefix"]: item["state"] for item in listed}[key["prefix"]] == "revoked"
