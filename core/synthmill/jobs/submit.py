@@ -3,8 +3,12 @@
 API, flow and command line call this; whoever finds a step done goes on with the next.
 """
 
+from contextlib import suppress
+from enum import StrEnum
+
 from synthmill import tracing
 from synthmill.errors import ObjectMissing, UserError, VersionConflict
+from synthmill.jobs.awaiting import wait_for
 from synthmill.jobs.documents import VersionedJob, find_job, get_job, jobs_of, swap_job, trace_of, turn_of
 from synthmill.jobs.events import Service, say
 from synthmill.jobs.files import input_prefix
@@ -16,13 +20,29 @@ from synthmill.ports.objects import StoredObject
 from synthmill.ports.records import Write, WriteMode
 from synthmill.runs.wishes import Wish, wanted
 from synthmill.services import Services
+from synthmill_schemas.base import now
 from synthmill_schemas.ids import job_message_id
 from synthmill_schemas.job import JobDocument, JobMessage, JobPurpose, JobState, Refresh, Source
 
+_PATIENCE_SECONDS = 5.0  # a message is sent and confirmed in far less; who takes longer has died, or the broker is slow
+
+
+class Turn(StrEnum):
+    """Who took a step that only one can take."""
+
+    OURS = "ours"
+    ANOTHERS = "anothers"
+
 
 async def submit(services: Services, order: JobOrder, *, by: Service = "cli") -> JobDocument:
-    """Stages and publishes; returns when the broker has confirmed the job message. `by`: who says so in the events."""
+    """Stages and publishes; returns when the broker has confirmed the job message. `by`: who says so in the events.
+
+    Of many who submit the same job at once one sends its message: RabbitMQ takes each for another one.
+    """
     await stage(services, order)
+    job, turn = await begin(services, order.tenant, order.job_id)
+    if turn is Turn.ANOTHERS:
+        await _let_send(services, job)
     return await publish(services, order.tenant, order.job_id, by=by)
 
 
@@ -60,6 +80,16 @@ async def stage(services: Services, order: JobOrder) -> JobDocument:
     return _same(stored.document, order)
 
 
+async def begin(services: Services, tenant: str, job_id: str) -> tuple[JobDocument, Turn]:
+    """The job once it is `created` no more, and whose step that was: from then on a message may be out (law 2)."""
+    while True:
+        job = await get_job(services.store, tenant, job_id)
+        if job.document.state is not JobState.CREATED:
+            return job.document, Turn.ANOTHERS
+        with suppress(VersionConflict):
+            return (await swap_job(services.store, job, {"state": JobState.PUBLISHING})).document, Turn.OURS
+
+
 async def publish(services: Services, tenant: str, job_id: str, *, by: Service = "cli") -> JobDocument:
     """Sends the message of the job's current round if nobody has; returns the job as it is then."""
     while True:
@@ -75,6 +105,16 @@ async def publish(services: Services, tenant: str, job_id: str, *, by: Service =
                     return job.document
         except VersionConflict:
             continue
+
+
+async def _let_send(services: Services, job: JobDocument) -> None:
+    """Leaves the message to the one who took the step before us, for as long as he can be thought to be at it."""
+    waited = max(0.0, (now() - job.updated_at).total_seconds())  # clocks differ
+    await wait_for(services, job.tenant, job.job_id, _is_out, _PATIENCE_SECONDS - waited)
+
+
+def _is_out(job: JobDocument) -> bool:
+    return job.state is not JobState.PUBLISHING
 
 
 async def send(services: Services, job: JobDocument) -> None:

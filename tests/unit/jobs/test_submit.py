@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ from synthmill.errors import InputUnusable, ObjectMissing, UserError
 from synthmill.jobs.documents import change_job, get_job
 from synthmill.jobs.order import InputFile, JobOrder, input_file
 from synthmill.jobs.submit import publish, stage, submit
-from synthmill.ports.broker import Queue
+from synthmill.ports.broker import Message, Queue
 from synthmill_schemas.job import JobMessage, JobState
 from tests.support.jobs import TENANT
 
@@ -43,8 +43,9 @@ async def test_submitting_again_changes_nothing(services: EmbeddedServices, orde
 
 @pytest.mark.parametrize("state", [JobState.CREATED, JobState.PUBLISHING])
 async def test_a_submit_that_died_on_the_way_is_taken_up(
-    services: EmbeddedServices, order: Order, state: JobState
+    services: EmbeddedServices, order: Order, state: JobState, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("synthmill.jobs.submit._PATIENCE_SECONDS", 0.1)
     await stage(services, order())
     await change_job(services.store, TENANT, "job-1", lambda _: {"state": state})
     assert (await submit(services, order())).state is JobState.PUBLISHED
@@ -62,6 +63,22 @@ async def test_twenty_submits_at_once_make_one_job(services: EmbeddedServices, o
     jobs = await asyncio.gather(*(submit(services, order()) for _ in range(20)))
     assert {job.state for job in jobs} == {JobState.PUBLISHED}
     assert await queued(services) == 1
+
+
+async def test_of_twenty_submits_at_once_one_sends_the_message(
+    services: EmbeddedServices, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded broker takes twenty for one, other brokers do not."""
+    sent: list[str] = []
+    really = services.broker.publish
+
+    async def publishing(queue: Queue, messages: Sequence[Message]) -> None:
+        sent.extend(message.message_id for message in messages)
+        await really(queue, messages)
+
+    monkeypatch.setattr(services.broker, "publish", publishing)
+    await asyncio.gather(*(submit(services, order()) for _ in range(20)))
+    assert sent == ["job-1"]
 
 
 async def test_the_same_id_with_another_recipe_is_refused(services: EmbeddedServices, order: Order) -> None:
