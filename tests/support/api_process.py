@@ -1,6 +1,7 @@
 """Starts the API as its own process."""
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,10 +22,9 @@ class ApiProcess:
 
 @contextmanager
 def start_api(home: Path, *options: str, **environment: str) -> Iterator[ApiProcess]:
-    """Starts one on a free port, waits until it accepts, stops it at the end."""
+    """Starts one on a free port, waits until it accepts, stops it at the end; several may share a home."""
     home.mkdir(parents=True, exist_ok=True)
-    port_file = home / "api.address"
-    port_file.unlink(missing_ok=True)
+    port_file = home / f"api-{secrets.token_hex(4)}.address"
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
         [sys.executable, "-m", "synthmill", "api", "--port=0", f"--port-file={port_file}", "--watch-stdin", *options],
