@@ -51,8 +51,15 @@ SHORT, LONG, LONG_ON_STACK = Effort(5, 25, limits=False), Effort(150, 500), Effo
 """The limits take as long as everything else of the short run three times over."""
 
 
-async def checked(running: Served, folder: Path, effort: Effort, things: Things) -> None:
-    """Every check of schemathesis on every operation; fails with its report."""
+async def checked(settings: Settings, folder: Path, effort: Effort) -> None:
+    """Every check of schemathesis on every operation, with one of everything there; fails with its report."""
+    async with served(settings, ROOMY) as running:
+        async with await running.api.client() as owner:
+            things = await things_of(running.api, owner)
+        await _checked(running, folder, effort, things)
+
+
+async def _checked(running: Served, folder: Path, effort: Effort, things: Things) -> None:
     config = folder / "schemathesis.toml"
     config.write_text(effort.config(await running.api.key("expendable"), things))
     key = await running.api.key()
@@ -71,29 +78,16 @@ async def checked(running: Served, folder: Path, effort: Effort, things: Things)
     assert await running.api.runtime.keys.caller(key) is not None, "with a key that was revoked on the way"
 
 
-@pytest.mark.timeout(900)
-async def test_no_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path) -> None:
-    async with served(Settings(home=tmp_path / "home"), ROOMY) as running:
-        async with await running.api.client() as owner:
-            things = await things_of(running.api, owner)
-        await checked(running, tmp_path, SHORT, things)
-
-
-@pytest.mark.long
 @pytest.mark.timeout(3_600)
-async def test_no_request_of_very_many_gets_one(tmp_path: Path) -> None:
-    async with served(Settings(home=tmp_path / "home"), ROOMY) as running:
-        async with await running.api.client() as owner:
-            things = await things_of(running.api, owner)
-        await checked(running, tmp_path, LONG, things)
+@pytest.mark.parametrize("effort", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"])
+async def test_no_request_gets_an_answer_that_the_document_does_not_tell(tmp_path: Path, effort: Effort) -> None:
+    await checked(Settings(home=tmp_path / "home"), tmp_path, effort)
 
 
-@pytest.mark.long
 @pytest.mark.stack
 @pytest.mark.timeout(3_600)
-async def test_nor_on_real_servers(tmp_path: Path) -> None:
-    async with served(settings_on(tmp_path), ROOMY) as running:
-        await checked(running, tmp_path, LONG_ON_STACK, {})
-    await stack.remove_queues(str(tmp_path))
-    await stack.remove_bucket(str(tmp_path))
-    await stack.remove_indices(str(tmp_path))
+@pytest.mark.parametrize("effort", [SHORT, pytest.param(LONG_ON_STACK, marks=pytest.mark.long)], ids=["short", "long"])
+async def test_nor_on_real_servers(tmp_path: Path, effort: Effort) -> None:
+    await checked(settings_on(tmp_path), tmp_path, effort)
+    at = str(tmp_path)
+    await asyncio.gather(stack.remove_queues(at), stack.remove_indices(at), stack.remove_bucket(at))

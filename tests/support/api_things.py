@@ -58,9 +58,9 @@ async def _recipe(_: Api, owner: httpx.AsyncClient, __: Things) -> Things:
 async def _job(api: Api, owner: httpx.AsyncClient, _: Things) -> Things:
     body = {"recipe": recipe().recipe.model_dump(mode="json"), "records": 1, "labels": {"team": MARK}}
     job = await _made(owner.post("/v1/jobs", json=body))
-    await worked(api.services)
-    await store_slots(api.services, accepted(job, 0, data={"colour": "red", "poem": f"to a {MARK}"}))
-    await stored_report(api.services.store, job, "passed")
+    await worked(api.runtime.services)
+    await store_slots(api.runtime.services, accepted(job, 0, data={"colour": "red", "poem": f"to a {MARK}"}))
+    await stored_report(api.runtime.services.store, job, "passed")
     return {"job_id": job, "record_id": f"{job}-0"}
 
 
@@ -82,25 +82,25 @@ async def _reject(api: Api, _: httpx.AsyncClient, things: Things) -> Things:
         raw=f"a {MARK}",
     )
     place = Place(TENANT, Collection.REJECTS)
-    await api.services.store.bulk([Write(place, reject.reject_id, reject.model_dump(mode="json"))])
+    await api.runtime.services.store.bulk([Write(place, reject.reject_id, reject.model_dump(mode="json"))])
     return {"reject_id": reject.reject_id}
 
 
 async def _export(api: Api, owner: httpx.AsyncClient, things: Things) -> Things:
     export = await _made(owner.post(f"/v1/jobs/{things['job_id']}/exports", json={}))
-    await worked(api.services)
+    await worked(api.runtime.services)
     return {"export_id": export}
 
 
 async def _dead_letter(api: Api, _: httpx.AsyncClient, __: Things) -> Things:
-    await api.services.broker.publish(Queue.JOBS, [Message("stray", f"{{ not JSON {MARK}".encode())])
-    await worked(api.services)
+    await api.runtime.services.broker.publish(Queue.JOBS, [Message("stray", f"{{ not JSON {MARK}".encode())])
+    await worked(api.runtime.services)
     return {"letter_id": "dead-jobs-stray"}
 
 
 async def _dataset(api: Api, _: httpx.AsyncClient, things: Things) -> Things:
-    await change_job(api.services.store, TENANT, things["job_id"], lambda _: {"state": JobState.COMPLETED})
-    await release(api.services, TENANT, things["job_id"])
+    await change_job(api.runtime.services.store, TENANT, things["job_id"], lambda _: {"state": JobState.COMPLETED})
+    await release(api.runtime.services, TENANT, things["job_id"])
     return {"dataset": "colours"}
 
 

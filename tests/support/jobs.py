@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from synthmill.embedded import EmbeddedServices
 from synthmill.ports.records import Collection, Place, Write, WriteMode
 from synthmill.recipes import CompiledRecipe, compile_recipe
+from synthmill.services import Services
 from synthmill_schemas.ids import record_id
 from synthmill_schemas.slot import Provenance, RejectClass, SlotDocument, SlotState
 
@@ -69,7 +69,7 @@ def _slot(job_id: str, slot: int, state: SlotState, fields: dict[str, Any]) -> S
     return SlotDocument.model_validate({**common, "state": state, **fields})
 
 
-async def store_slots(services: EmbeddedServices, *slots: SlotDocument) -> None:
+async def store_slots(services: Services, *slots: SlotDocument) -> None:
     """Writes slots as the consumer would."""
     place = Place(TENANT, Collection.SLOTS, "colours")
     await services.store.bulk(
