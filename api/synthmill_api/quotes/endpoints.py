@@ -6,7 +6,7 @@ from fastapi import Path, Response
 
 from synthmill_api.auth.guard import Body, Work, guarded, guarded_router
 from synthmill_api.auth.scopes import Scope
-from synthmill_api.dependencies import CallerHere, ConfigHere, ServicesHere
+from synthmill_api.dependencies import CallerHere, ConfigHere, QuotasHere, ServicesHere
 from synthmill_api.errors import Code
 from synthmill_api.jobs.endpoints import IdempotencyKeyHere
 from synthmill_api.jobs.service import Creation
@@ -42,11 +42,12 @@ async def create_quote(
     services: ServicesHere,
     config: ConfigHere,
     caller: CallerHere,
+    quotas: QuotasHere,
     request: QuoteRequest,
     idempotency_key: IdempotencyKeyHere = None,
 ) -> Quote:
     """Have a few slots of a dataset made, to learn what the whole would take. They are paid, and never part of it."""
-    creation = Creation(caller, request.order(), idempotency_key, sent=request)
+    creation = Creation(caller, request.order(), idempotency_key, await quotas.left(caller.tenant), sent=request)
     document, report = await service.create(services, config, creation, request.slots)
     response.headers["Location"] = f"/v1/quotes/{document.job_id}"
     return Quote.of(document, report)

@@ -24,7 +24,8 @@ async def create(services: Services, config: ApiConfig, creation: Creation, slot
 
     def small(whole: JobOrder) -> JobOrder:
         order = quote_order(whole.tenant, whole.job_id, whole.recipe, whole.inputs, slots, None)
-        return replace(order, labels={**whole.labels, **order.labels}, trace=whole.trace, keyless=whole.keyless)
+        labels = {**whole.labels, **order.labels}
+        return replace(order, labels=labels, trace=whole.trace, caps=whole.caps, keyless=whole.keyless)
 
     return await _told(services, await jobs.create(services, config, creation, small))
 

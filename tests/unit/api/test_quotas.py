@@ -170,15 +170,18 @@ def test_days_and_months_end_in_utc() -> None:
     assert timedelta(0) < tomorrow() - now() <= timedelta(days=1)
 
 
-async def test_a_new_job_is_capped_by_what_its_tenant_has_left(tmp_path: Path) -> None:
+async def test_a_new_job_or_quote_is_capped_by_what_its_tenant_has_left(tmp_path: Path) -> None:
     async with limited(tmp_path, tokens_a_month=1_000) as (api, client):
         await paid(api, "c-1", tokens=200, usd=None)
         capped = [await client.post("/v1/jobs", json={**PLAIN, **more}) for more in ({}, {"max_tokens": 50})]
         assert [answer.json()["max_tokens"] for answer in capped] == [600, 50]
         assert [answer.json()["max_usd"] for answer in capped] == [None, None]
+        quote = (await client.post("/v1/quotes", json=PLAIN)).json()["id"]
+        assert (await client.get(f"/v1/jobs/{quote}")).json()["max_tokens"] == 600
 
 
 async def test_a_tenant_with_a_limit_of_money_pays_no_model_whose_price_nobody_knows(tmp_path: Path) -> None:
     async with limited(tmp_path, usd_a_month=10) as (_, client):
         problem(await client.post("/v1/jobs", json=PLAIN), 422, "price_unknown")
+        problem(await client.post("/v1/quotes", json=PLAIN), 422, "price_unknown")
         assert (await client.post("/v1/jobs", json=PRICED)).json()["max_usd"] == 10
