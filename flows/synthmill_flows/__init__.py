@@ -15,6 +15,7 @@
 - `identity`     which job a flow run stands for
 - `again`        why a run begins, and what a person's Retry does
 - `wishes`       cancelled or suspended in Prefect: the job is told
+- `leaving`      another process has the run by now, or nobody until it is resumed
 - `hooks`        what Prefect calls when a run was cancelled or died
 - `claim`        one run acts on a job, others watch
 - `current`      the services that the tasks of a run share

@@ -1,8 +1,10 @@
 """The steps of a run in their order: stage → claim → publish → track → check → gate → release → export → clean up."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
-from prefect.client.schemas.objects import State, StateType
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import Abort, Pause
 from prefect.flow_runs import asuspend_flow_run
@@ -19,15 +21,15 @@ from synthmill_flows.display import attempt
 from synthmill_flows.ending import blocked_state, final_state
 from synthmill_flows.gating import judge
 from synthmill_flows.identity import Run
+from synthmill_flows.leaving import SUSPENDED_SECONDS, leave_if_replaced
 from synthmill_flows.parameters import GenerateParameters
 from synthmill_flows.patience import outlasting, until_prefect_listens
 from synthmill_flows.progress import Shown
 from synthmill_flows.report import publish_report
-from synthmill_flows.tasks import check_job, clean_up_job, export_job, publish_job, stage_job, track_job
+from synthmill_flows.tasks import check_job, clean_up_job, export_job, follow_job, publish_job, stage_job
 from synthmill_flows.wishes import pass_on
-from synthmill_schemas.job import JobState
+from synthmill_schemas.job import RUNNING_STATES, JobState
 
-_SUSPENDED_SECONDS = 30 * 24 * 3600  # Prefect fails a run that nobody resumes
 _HEALTH_SECONDS = 2.0
 
 
@@ -58,12 +60,12 @@ async def _bring(services: Services, run: Run, order: GenerateParameters, retry:
         await publish_job(run.tenant, run.job_id)
         job = (await get_job(services.store, run.tenant, run.job_id)).document
         announce_start(run, job.dataset, job.round, again=beginning is not Beginning.FIRST)
-        status = await track_job(run)
+        status = await follow_job(services, run)
         ended = await _finish(services, run, order, status)
         # a state that cannot be told now would be lost, and the run would seem to go on for ever
         await until_prefect_listens(_HEALTH_SECONDS)
-    if status.state is JobState.PAUSED:
-        await _suspend(services, run, status)
+        if status.state is JobState.PAUSED:
+            await _suspend(services, run, status)
     return ended
 
 
@@ -85,11 +87,26 @@ async def _finish(services: Services, run: Run, order: GenerateParameters, statu
 
 
 async def _suspend(services: Services, run: Run, status: Status) -> None:
-    """Leaves the process: a run of a deployment is started again by Resume; another cannot be, and ends as failed."""
+    """Leaves the process: a run of a deployment is started again by Resume; another cannot be, and ends as failed.
+
+    The claim is still held: a run that runs and holds none is taken for lost.
+    """
     context = FlowRunContext.get()
     if context is None or context.flow_run is None or context.flow_run.deployment_id is None:
         return
-    state = await pass_on(services, run)
-    if state is not None and state.type is StateType.PAUSED:
-        raise Pause(state=state)
-    await asuspend_flow_run(timeout=_SUSPENDED_SECONDS, key=f"round-{status.round}")
+    await leave_if_replaced(await pass_on(services, run))
+    try:
+        await asuspend_flow_run(timeout=SUSPENDED_SECONDS, key=f"round-{status.round}")
+    except Pause:
+        await _go_on_if_resumed(services, run)
+        raise
+    except RuntimeError as error:  # so it says that the run is not running any more
+        raise Abort(str(error)) from error
+
+
+async def _go_on_if_resumed(services: Services, run: Run) -> None:
+    """Whoever resumed the job before its run was suspended found the run running, and had nothing to tell Prefect."""
+    job = (await get_job(services.store, run.tenant, run.job_id)).document
+    if job.state in RUNNING_STATES:
+        async with get_client() as client:
+            await client.resume_flow_run(UUID(run.flow_run_id))

@@ -22,7 +22,7 @@ from synthmill_flows.parameters import GenerateParameters, QuoteParameters
 from synthmill_flows.patience import outlasting, patient
 from synthmill_flows.progress import Shown, artifact_key
 from synthmill_flows.standing import standing_for_a_job
-from synthmill_flows.tasks import clean_up_job, publish_job, track_job
+from synthmill_flows.tasks import clean_up_job, follow_job, publish_job
 from synthmill_schemas.quote import Interval, QuoteReport
 
 
@@ -73,7 +73,7 @@ async def _quoted(services: Services, run: Run, order: QuoteParameters) -> State
     claimant = Claimant(services, run.tenant, run.job_id, run.flow_run_id)
     async with claimed(claimant, watch=Shown(run.job_id).on_status):
         await publish_job(run.tenant, run.job_id)
-        status = await track_job(run)
+        status = await follow_job(services, run)
         if not has_outcome(status):
             return Failed(message=f"{status.state}: {status.reason or 'no slot was tried'}")
         report = await reckon(run.tenant, run.job_id)

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Callable
 
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.exceptions import TerminationSignal
+from prefect.exceptions import Pause, TerminationSignal
 
 from synthmill.services import Services
 from synthmill_flows.current import run_services
+from synthmill_flows.display import attempt
 from synthmill_flows.identity import Run, run_of
+from synthmill_flows.leaving import let_resume
 from synthmill_flows.wishes import pass_on
 
 Work = Callable[[Services, Run], Awaitable[State[None]]]
@@ -23,6 +25,9 @@ async def standing_for_a_job(work: Work) -> State[None]:
             return await work(services, run)
         except (asyncio.CancelledError, TerminationSignal):
             await pass_on(services, run)
+            raise
+        except Pause:
+            await attempt(let_resume(run.flow_run_id), "how this run is resumed")
             raise
 
 

@@ -18,9 +18,11 @@ from synthmill.jobs.export import export
 from synthmill.jobs.status import Status
 from synthmill.jobs.submit import publish, stage
 from synthmill.jobs.track import track
+from synthmill.services import Services
 from synthmill.settings import Profile
 from synthmill_flows.current import services
 from synthmill_flows.identity import Run
+from synthmill_flows.leaving import leave_if_replaced
 from synthmill_flows.looking import SparingLook
 from synthmill_flows.ordering import order_of
 from synthmill_flows.pace import FlowPace
@@ -28,7 +30,7 @@ from synthmill_flows.parameters import GenerateParameters
 from synthmill_flows.patience import patient
 from synthmill_flows.progress import Shown, all_of, event_progress
 from synthmill_flows.stalling import telling_of
-from synthmill_flows.wishes import heeding
+from synthmill_flows.wishes import Replaced, heeding, pass_on
 
 
 @task(persist_result=True, result_serializer="json", cache_policy=INPUTS + RUN_ID)
@@ -48,15 +50,28 @@ async def publish_job(tenant: str, job_id: str) -> str:
 
 @patient
 async def track_job(run: Run) -> Status:
-    """Follows the job until it rests and moves it on between rounds; there is no deadline, work is never given up."""
+    """Follows the job until it rests and moves it on between rounds; there is no deadline, work is never given up.
+
+    The status of a job that still runs, when this process does not carry the run on any more.
+    """
     open_ = services()
     shown = Shown(run.job_id)
     on_status = all_of(shown.on_status, event_progress(open_.store, run.tenant, run.job_id), heeding(open_, run))
     on_stall = telling_of(run, shown)
-    if open_.settings.profile is Profile.EMBEDDED:  # a store in this machine's file can be asked often
-        return await track(open_, run.tenant, run.job_id, on_status, on_stall=on_stall)
-    look = SparingLook(open_.store, run.tenant, run.job_id)
-    return await track(open_, run.tenant, run.job_id, on_status, pace=FlowPace(), on_stall=on_stall, look=look)
+    try:
+        if open_.settings.profile is Profile.EMBEDDED:  # a store in this machine's file can be asked often
+            return await track(open_, run.tenant, run.job_id, on_status, on_stall=on_stall)
+        look = SparingLook(open_.store, run.tenant, run.job_id)
+        return await track(open_, run.tenant, run.job_id, on_status, pace=FlowPace(), on_stall=on_stall, look=look)
+    except Replaced as replaced:  # a signal of Prefect's would leave this task's run in the state Running
+        return replaced.status
+
+
+async def follow_job(services: Services, run: Run) -> Status:
+    """The job's status at rest; ends this process' part in the run when it is another's before."""
+    while (status := await track_job(run)).running:
+        await leave_if_replaced(await pass_on(services, run))
+    return status
 
 
 @patient

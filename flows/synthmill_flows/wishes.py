@@ -17,6 +17,7 @@ from synthmill.jobs.track import OnStatus
 from synthmill.services import Services
 from synthmill_flows.display import attempt
 from synthmill_flows.identity import Run
+from synthmill_flows.leaving import Carrier, carrier_of
 
 LOOK_SECONDS = 5.0
 CANCELLED_IN_PREFECT = "its run was cancelled in Prefect; Retry goes on with it"
@@ -26,15 +27,27 @@ _CANCELLED = frozenset({StateType.CANCELLING, StateType.CANCELLED})
 _log = logging.getLogger(__name__)
 
 
+class Replaced(Exception):
+    """This process does not carry its run on any more; `status` is what it saw last."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(f"job {status.job_id} is followed by another process, or by nobody")
+        self.status = status
+
+
 def heeding(services: Services, run: Run, clock: Callable[[], float] = time.monotonic) -> OnStatus:
-    """Looks at the run's state every few seconds; a worker that could end this process is not needed for it."""
+    """Looks at the run's state every few seconds; a worker that could end this process is not needed for it.
+
+    Raises `Replaced` when the run was suspended, or another process has it by now.
+    """
     last = clock()
 
     async def on_status(status: Status) -> None:
         nonlocal last
         if status.running and clock() - last >= LOOK_SECONDS:
             last = clock()
-            await pass_on(services, run)
+            if await carrier_of(await pass_on(services, run)) is not Carrier.THIS:
+                raise Replaced(status)
 
     return on_status
 

@@ -1,6 +1,6 @@
 """Jobs and their flow runs, told over the REST API of a real Prefect server; the test plays Prefect's worker."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from synthmill.jobs.cancel import cancel
 from synthmill.jobs.documents import change_job, get_job, jobs_of
 from synthmill.jobs.extend import extend
 from synthmill.jobs.order import JobOrder, new_job_id
+from synthmill.jobs.pause import pause
 from synthmill.jobs.reconcile import reconcile
 from synthmill.jobs.rounds import resume
 from synthmill.jobs.status import job_status
@@ -30,6 +31,8 @@ from tests.support.jobs import TENANT, recipe
 from tests.support.wait import until_async
 
 pytestmark = [pytest.mark.integration]
+
+Happens = Callable[[Services, httpx.AsyncClient, JobDocument], Awaitable[None]]
 
 NOWHERE = HttpUrl("http://127.0.0.1:9/api")
 
@@ -204,3 +207,52 @@ async def test_a_run_that_holds_its_job_is_alive(services: Services, prefect: ht
     assert await mended(services) == 1
     assert (await state_of(prefect, lost))["type"] == "SCHEDULED"
     assert (await state_of(prefect, document))["type"] == "RUNNING"
+
+
+async def test_a_run_suspended_by_a_bare_state_gets_a_process_when_its_job_is_resumed(
+    services: Services, prefect: httpx.AsyncClient
+) -> None:
+    document = await with_run(services)
+    for type_ in ("RUNNING", "PAUSED"):
+        await set_state(prefect, document, type_)
+    await pause(services, TENANT, document.job_id, service="flow", reason="its run was suspended in Prefect")
+    status = await job_status(services.store, TENANT, document.job_id)
+    await resume(services, await job(services, document.job_id), status, by="api")
+    await tell_soon(services, TENANT, document.job_id)
+    state = await state_of(prefect, document)
+    assert (state["type"], state["name"]) == ("SCHEDULED", "AwaitingRetry")
+
+
+async def ends(services: Services, prefect: httpx.AsyncClient, document: JobDocument) -> None:
+    """Its process had given the job back, and tells the run's last state."""
+    await set_state(prefect, document, "COMPLETED")
+
+
+async def is_taken(services: Services, prefect: httpx.AsyncClient, document: JobDocument) -> None:
+    """A process that waited for its turn takes the job."""
+    held = Lease(owner=f"{document.flow_run_id}@elsewhere/1/1", expires_at=now() + timedelta(minutes=1))
+    await change_job(services.store, TENANT, document.job_id, lambda _: {"flow": held})
+
+
+@pytest.mark.parametrize(("happens", "after"), [(ends, "COMPLETED"), (is_taken, "RUNNING")])
+async def test_a_run_that_seems_lost_for_a_moment_does_not_crash(
+    services: Services, prefect: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, happens: Happens, after: str
+) -> None:
+    document = await with_run(services)
+    await set_state(prefect, document, "RUNNING")
+    moments: list[str] = []
+
+    async def moment(_: Services) -> None:
+        await happens(services, prefect, document)
+        moments.append(document.job_id)
+
+    monkeypatch.setattr("synthmill.runs.lost._moment", moment)
+
+    async def seemed_lost() -> bool:
+        assert (await reconcile(services)).runs_mended == 0
+        return bool(moments)
+
+    await until_async(seemed_lost, "the run to seem lost")
+    states = (await prefect.get("/flow_run_states/", params={"flow_run_id": str(document.flow_run_id)})).json()
+    assert (await state_of(prefect, document))["type"] == after
+    assert "CRASHED" not in {state["type"] for state in states}

@@ -3,7 +3,9 @@
 A run says it is alive by the claim in its job's document. Of a run that does not, only the job decides what becomes.
 """
 
+import asyncio
 import logging
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Literal
 
@@ -22,7 +24,8 @@ from synthmill_schemas.job import RUNNING_STATES, JobDocument, JobState
 MOST_CONTINUATIONS = 3
 """How often a run goes on by itself after its process died; a person's Retry starts the count anew."""
 
-_LOOKED_AT = (RunState.PENDING, RunState.RUNNING, RunState.CANCELLING, RunState.CANCELLED, RunState.CRASHED)
+_ALIVE = (RunState.PENDING, RunState.RUNNING)
+_LOOKED_AT = (*_ALIVE, RunState.CANCELLING, RunState.CANCELLED, RunState.CRASHED)
 _OLD = timedelta(days=1)
 
 _FIRST_WORD = "Process exited with status code"
@@ -42,31 +45,71 @@ logger = logging.getLogger(__name__)
 
 async def look_after_runs(services: Services, prefect: PrefectRest) -> int:
     """One pass over the runs that may be lost; how many something was done about."""
-    done = 0
+    outcomes, silent = [], []
     for run in await prefect.runs(_LOOKED_AT):
-        try:
-            done += await look_after(services, prefect, run) in ("continued", "cancelled")
-        except PrefectRefused as error:
-            logger.warning("run %s: %s", run.id, error)
-    return done
+        if run.state in _ALIVE:
+            silent += [run] if await _is_silent(services, run) else []
+        else:
+            outcomes.append(await _unless_refused(look_after(services, prefect, run), run))
+    if silent:
+        await _moment(services)
+    outcomes += [await _unless_refused(_crash(services, prefect, run), run) for run in silent]
+    return sum(outcome in ("continued", "cancelled") for outcome in outcomes)
+
+
+async def _moment(services: Services) -> None:
+    """Between two looks at runs that seem lost."""
+    await asyncio.sleep(min(_SETTLED_SECONDS, services.settings.job.flow_lease_seconds))
+
+
+async def _unless_refused(looking: Awaitable[Outcome], run: FlowRun) -> Outcome:
+    try:
+        return await looking
+    except PrefectRefused as error:
+        logger.warning("run %s: %s", run.id, error)
+        return "left"
 
 
 async def look_after(services: Services, prefect: PrefectRest, run: FlowRun) -> Outcome:
-    """What became of one run."""
+    """What became of one run that was cancelled or crashed; any other is left."""
+    found = await _job_of(services, run)
+    if found is None:
+        return "left"
+    match run.state:
+        case RunState.CANCELLING | RunState.CANCELLED:
+            return await _pass_on_cancel(services, found.document)
+        case RunState.CRASHED if _for(run, _SECOND_WORD_SECONDS if _will_be_told_again(run) else _SETTLED_SECONDS):
+            return await _continue(services, prefect, found)
+    return "left"
+
+
+async def _is_silent(services: Services, run: FlowRun) -> bool:
+    found = await _job_of(services, run)
+    return found is not None and _is_lost(services, found.document, run)
+
+
+async def _crash(services: Services, prefect: PrefectRest, run: FlowRun) -> Outcome:
+    """A second look at a run that seemed lost a moment ago: what is lost stands still.
+
+    A process gives its job back just before it tells the run's last state, and one that waited takes it just after.
+    """
+    again, found = await prefect.find(run.id), await _job_of(services, run)
+    if again is None or (again.state, again.since) != (run.state, run.since):
+        return "left"
+    if found is None or not _is_lost(services, found.document, again):
+        return "left"
+    if not await prefect.set_state(run.id, RunState.CRASHED, "the process of this run is gone"):
+        return "left"
+    return await _continue(services, prefect, found)
+
+
+async def _job_of(services: Services, run: FlowRun) -> VersionedJob | None:
+    """The job that this run stands for; None when it is another's by now, or long ago."""
     tenant = str(run.order.get("tenant") or services.settings.tenant)
     found = await find_job(services.store, tenant, str(run.order.get("job_id") or run.id))
     if found is None or found.document.flow_run_id != run.id or run.since < now() - _OLD:
-        return "left"
-    job = found.document
-    match run.state:
-        case RunState.CANCELLING | RunState.CANCELLED:
-            return await _pass_on_cancel(services, job)
-        case RunState.CRASHED if _for(run, _SECOND_WORD_SECONDS if _will_be_told_again(run) else _SETTLED_SECONDS):
-            return await _continue(services, prefect, found)
-        case RunState.RUNNING | RunState.PENDING if _is_lost(services, job, run):
-            await prefect.set_state(run.id, RunState.CRASHED, "the process of this run is gone")
-            return await _continue(services, prefect, found)
-    return "left"
+        return None
+    return found
 
 
 def settles_in(run: FlowRun) -> float:

@@ -61,6 +61,8 @@ class FlowRun:
     since: datetime
     parameters: Mapping[str, Any]
     message: str = ""
+    rescheduled: bool = False
+    """Whether Prefect asks for a new process when it is resumed; else it is said to run in the one that it has."""
 
     @property
     def order(self) -> Mapping[str, Any]:
@@ -98,10 +100,9 @@ class PrefectRest:
         return None if found is None else _run(found)
 
     async def set_state(self, run_id: str, state: RunState, message: str, *, name: str | None = None) -> bool:
-        """Asks for a state; whether it was taken. Prefect's rules decide, but for CRASHED, which is a fact."""
+        """Asks for a state; whether it was taken. Prefect's rules decide: a run that has ended does not crash."""
         wanted = {"type": state, "message": message} | ({} if name is None else {"name": name})
-        body = {"state": wanted, "force": state is RunState.CRASHED}
-        answer = await self._call("POST", f"flow_runs/{run_id}/set_state", body)
+        answer = await self._call("POST", f"flow_runs/{run_id}/set_state", {"state": wanted})
         return answer is not None and answer["status"] == "ACCEPT"
 
     async def resume(self, run_id: str) -> bool:
@@ -176,5 +177,10 @@ def _run(found: Mapping[str, Any]) -> FlowRun:
     state = found.get("state") or {"type": RunState.SCHEDULED, "timestamp": found["created"]}
     since = datetime.fromisoformat(str(state["timestamp"]))
     return FlowRun(
-        str(found["id"]), RunState(state["type"]), since, found.get("parameters") or {}, state.get("message") or ""
+        str(found["id"]),
+        RunState(state["type"]),
+        since,
+        found.get("parameters") or {},
+        state.get("message") or "",
+        bool((state.get("state_details") or {}).get("pause_reschedule")),
     )

@@ -64,7 +64,7 @@ async def go_on(prefect: PrefectRest, run_id: str, message: str) -> None:
     run = await prefect.find(run_id)
     if run is None or run.state in _UNDER_WAY:
         return
-    if run.state is RunState.PAUSED:
+    if run.state is RunState.PAUSED and run.rescheduled:
         going = await prefect.resume(run_id)
     else:
         going = await prefect.set_state(run_id, RunState.SCHEDULED, message, name="AwaitingRetry")
