@@ -1,7 +1,8 @@
 //! One chat call to any OpenAI-compatible address, and when it may be made.
 //!
 //! `exchange` makes the calls, `calls` numbers those of a delivery; `client` speaks HTTP; `answer` reads what came, `error` says what a failure means; `limiter`, `breaker`,
-//! `budget`, `backoff`, `rates` and `pace` say when, `turn` asks them all, `allowance` the job's budget; `forms` remembers which form of answer an address can be asked for.
+//! `budget`, `backoff`, `rates` and `pace` say when, `turn` asks them all, `allowance` the job's budget; `forms` remembers which form of answer an address can be asked for;
+//! `provider` has what calls to one model share, on a `shelf` that forgets what is not used.
 
 pub mod allowance;
 pub mod answer;
@@ -18,5 +19,6 @@ pub mod pace;
 pub mod provider;
 pub mod rates;
 pub mod retries;
+pub mod shelf;
 pub mod told;
 pub mod turn;

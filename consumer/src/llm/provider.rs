@@ -13,6 +13,7 @@ use super::limiter::Limiter;
 use super::pace::Pace;
 use super::rates::{Estimate, Rates, Shape};
 use super::retries::{Retries, Retry};
+use super::shelf::{Held, Shelf};
 use super::turn::Waiting;
 use crate::contract::{ModelLimits, RequestModel};
 use crate::text;
@@ -114,12 +115,48 @@ struct Declared {
     limits: ModelLimits,
 }
 
-/// All addresses and models met so far.
+impl Held for Line {
+    /// A request holds its line from its first call to its last.
+    fn held(&self) -> bool {
+        self.limiter.held()
+    }
+}
+
+impl Held for Address {
+    /// Its lines hold it, those on the shelf as well.
+    fn held(&self) -> bool {
+        self.breaker.held()
+    }
+}
+
+/// Counts of lines that were forgotten: a counter must not fall.
+#[derive(Default)]
+struct Past(HashMap<String, [u64; Retry::ALL.len()]>);
+
+impl Past {
+    /// Models that keep a name of their own, as in metrics; the others share one.
+    const MOST: usize = 100;
+    const OTHERS: &str = "other";
+
+    fn add(&mut self, route: String, counts: [u64; Retry::ALL.len()]) {
+        if counts.iter().all(|count| *count == 0) {
+            return;
+        }
+        let named = self.0.contains_key(&route) || self.0.len() < Self::MOST;
+        let sums = self.0.entry(if named { route } else { Self::OTHERS.to_owned() }).or_default();
+        for (sum, count) in sums.iter_mut().zip(counts) {
+            *sum += count;
+        }
+    }
+}
+
+/// All addresses and models met lately.
 pub struct Providers {
     settings: CallSettings,
-    addresses: Mutex<HashMap<String, Address>>,
-    lines: Mutex<HashMap<(String, String), Line>>,
-    rates: Mutex<HashMap<Declared, Arc<Rates>>>,
+    addresses: Mutex<Shelf<String, Address>>,
+    lines: Mutex<Shelf<(String, String), Line>>,
+    rates: Mutex<Shelf<Declared, Arc<Rates>>>,
+    past: Mutex<Past>,
 }
 
 impl Providers {
@@ -130,12 +167,14 @@ impl Providers {
             addresses: Mutex::default(),
             lines: Mutex::default(),
             rates: Mutex::default(),
+            past: Mutex::default(),
         })
     }
 
-    /// All lines as they are now.
+    /// All lines as they are now, and the counts of those that are no more.
     pub fn lines(&self) -> Vec<LineState> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         let state = |((_, route), line): (&(String, String), &Line)| LineState {
             route: route.clone(),
             limit: line.limiter.limit(),
@@ -144,7 +183,15 @@ impl Providers {
             pace: line.pace.gap(),
             retries: line.retries.all(),
         };
-        lines.iter().map(state).collect()
+        let gone = past.0.iter().map(|(route, retries)| LineState {
+            route: route.clone(),
+            limit: 0,
+            in_flight: 0,
+            waiting: 0,
+            pace: Duration::ZERO,
+            retries: *retries,
+        });
+        lines.iter().map(state).chain(gone).collect()
     }
 
     /// The breaker of each address, without what may be a secret in it.
@@ -174,8 +221,12 @@ impl Providers {
         let key = (base_url.to_owned(), model.route.clone());
         let rates = model.limits.map(|limits| self.rates(&key, model, limits));
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let line = lines.entry(key).or_insert_with(|| self.open(base_url));
-        Line { rates, ..line.clone() }
+        let line = Line { rates, ..lines.take(key, || self.open(base_url)).clone() };
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        for ((_, route), line) in lines.forgotten() {
+            past.add(route, line.retries.all());
+        }
+        line
     }
 
     fn rates(
@@ -187,12 +238,15 @@ impl Providers {
         let mut all = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let key = model.api_key_env.clone();
         let declared = Declared { base_url: base_url.clone(), route: route.clone(), key, limits };
-        Arc::clone(all.entry(declared).or_insert_with(|| Rates::new(&limits)))
+        let rates = Arc::clone(all.take(declared, || Rates::new(&limits)));
+        all.forgotten();
+        rates
     }
 
     fn open(&self, base_url: &str) -> Line {
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let address = addresses.entry(base_url.to_owned()).or_insert_with(|| Address {
+        addresses.forgotten();
+        let address = addresses.take(base_url.to_owned(), || Address {
             breaker: Breaker::new(self.settings.patience),
             budget: Arc::new(Budget::new(self.settings.budget)),
         });
@@ -208,5 +262,83 @@ impl Providers {
             breaker: Arc::clone(&address.breaker),
             budget: Arc::clone(&address.budget),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    fn model(route: &str) -> RequestModel {
+        let limits = json!({"requests_per_minute": 60});
+        serde_json::from_value(json!({"route": route, "limits": limits})).expect("a model")
+    }
+
+    fn counts(providers: &Providers) -> (usize, usize, usize) {
+        let count = |lines: &Shelf<_, Line>| lines.iter().count();
+        (
+            count(&providers.lines.lock().expect("lines")),
+            providers.addresses.lock().expect("addresses").iter().count(),
+            providers.rates.lock().expect("rates").iter().count(),
+        )
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn models_that_nobody_calls_any_more_are_forgotten_with_all_that_belongs_to_them() {
+        let providers = Providers::new(CallSettings::default());
+        for number in 0..50 {
+            providers.line(&format!("http://tenant-{number}/v1"), &model("m"));
+        }
+        assert_eq!(counts(&providers), (50, 50, 50));
+        for number in 0..3 {
+            tokio::time::advance(DAY).await;
+            providers.line("http://here/v1", &model(&format!("m-{number}")));
+        }
+        assert_eq!(counts(&providers), (1, 1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_with_a_call_in_flight_keeps_what_it_has_learnt() {
+        let providers = Providers::new(CallSettings::default());
+        let slow = providers.line("http://slow/v1", &model("m"));
+        let permit = slow.limiter.acquire().await;
+        slow.limiter.throttled(&permit, None);
+        let (limit, limiter) = (slow.limiter.limit(), Arc::downgrade(&slow.limiter));
+        drop(slow);
+        tokio::time::advance(DAY).await;
+        providers.line("http://here/v1", &model("m"));
+        assert_eq!(providers.line("http://slow/v1", &model("m")).limiter.limit(), limit);
+        drop(permit);
+        tokio::time::advance(DAY).await;
+        providers.line("http://here/v1", &model("m"));
+        assert!(limiter.upgrade().is_none(), "it is kept though nobody uses it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_counts_of_a_line_outlive_it() {
+        let providers = Providers::new(CallSettings::default());
+        providers.line("http://once/v1", &model("m")).retries.count(Retry::Failed);
+        let failed =
+            || providers.lines().iter().map(|line| line.retries[Retry::Failed as usize]).sum::<u64>();
+        for _ in 0..3 {
+            tokio::time::advance(DAY).await;
+            providers.line("http://here/v1", &model("m")).retries.count(Retry::Failed);
+        }
+        assert_eq!(failed(), 4);
+        assert_eq!(counts(&providers).0, 1);
+    }
+
+    #[test]
+    fn counts_of_many_models_share_a_name() {
+        let mut past = Past::default();
+        for number in 0..300 {
+            past.add(format!("m-{number}"), [1, 0, 0, 0]);
+        }
+        assert_eq!(past.0.len(), Past::MOST + 1);
+        assert_eq!(past.0.values().map(|counts| counts[0]).sum::<u64>(), 300);
     }
 }
