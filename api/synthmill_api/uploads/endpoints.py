@@ -30,7 +30,7 @@ Checksum = Annotated[
 _METADATA = "`filename` and its value in Base64; `sha256`, in hex and then in Base64, to have the whole file checked"
 
 _PIECE: dict[str, Any] = {
-    "required": False,
+    "required": True,
     "description": "Bytes of the file.",
     "content": {tus.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
 }
@@ -79,7 +79,7 @@ async def describe_uploads(config: ConfigHere) -> Response:
         *_OF_PIECE,
         body=Body.FILE,
         answers={201: _CREATED},
-        extra={"requestBody": _PIECE},
+        extra={"requestBody": _PIECE | {"required": False}},
     ),
 )
 async def create_upload(
