@@ -23,8 +23,9 @@ from tests.support.indices import Indices
 from tests.support.installation import Installation, installation
 from tests.support.killing import answered
 from tests.support.on_stack import ON_STACK
-from tests.support.prefect_stack import PrefectStack, kill, prefect_stack
+from tests.support.prefect_stack import PrefectStack, kill, prefect_database, prefect_stack
 from tests.support.provider import Provider, start_provider
+from tests.support.servers import own_server
 from tests.support.stack_jobs import DATASET, recipe, rows
 from tests.support.wait import until
 
@@ -79,7 +80,8 @@ class Place:
 def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("place")
     with (
-        prefect_stack(folder) as prefect,
+        own_server("postgres") as postgres,
+        prefect_stack(folder, database=prefect_database(postgres)) as prefect,
         start_provider(folder) as provider,
         installation(
             folder, provider.url, workers=1, consumers=1, gateway=False, indices=None, **prefect.variables

@@ -17,7 +17,9 @@ from typing import Any
 import httpx
 
 from synthmill.runs.prefect import FLOW
+from tests.support.deployments import assignments, stack_settings
 from tests.support.program import Program
+from tests.support.servers import Server
 from tests.support.services import Service, free_port
 from tests.support.wait import until
 
@@ -206,14 +208,18 @@ class PrefectStack:
 
 
 @contextmanager
-def prefect_server(folder: Path, *, ui: bool = False) -> Iterator[PrefectStack]:
-    """A server with nothing deployed; its data is SQLite, which serves one run at a time well enough."""
+def prefect_server(folder: Path, *, ui: bool = False, database: str | None = None) -> Iterator[PrefectStack]:
+    """A server with nothing deployed.
+
+    `database` is the URL of its data; without one that is SQLite, which serves one run at a time well enough.
+    """
     port = free_port()
     command = [_prefect(), "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE" and not k.startswith("PREFECT_")}
     server = Service("prefect-server", command, inherited, folder / "prefect-server.log", port)
     stack = PrefectStack(folder, server)
-    server.environment = {**inherited, **stack.environment(), "PREFECT_SERVER_UI_ENABLED": str(ui).lower()}
+    told = {} if database is None else {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database}
+    server.environment = {**inherited, **stack.environment(), **told, "PREFECT_SERVER_UI_ENABLED": str(ui).lower()}
     try:
         server.start()
         stack.until_healthy()
@@ -228,11 +234,18 @@ def prefect_server(folder: Path, *, ui: bool = False) -> Iterator[PrefectStack]:
 
 
 @contextmanager
-def prefect_stack(folder: Path) -> Iterator[PrefectStack]:
+def prefect_stack(folder: Path, *, database: str | None = None) -> Iterator[PrefectStack]:
     """A server with the flow deployed, in a pool of the test's own."""
-    with prefect_server(folder) as stack:
+    with prefect_server(folder, database=database) as stack:
         stack.deploy()
         yield stack
+
+
+def prefect_database(postgres: Server) -> str:
+    """The URL of Prefect's database on a server of the test's own."""
+    user = stack_settings()["SYNTHMILL_STACK_POSTGRES_USER"]
+    password = assignments(postgres.home / "secrets.env")["SYNTHMILL_STACK_POSTGRES_PASSWORD"]
+    return f"postgresql+asyncpg://{user}:{password}@127.0.0.1:{postgres.port}/prefect"
 
 
 def kill(pid: int) -> None:

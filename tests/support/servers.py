@@ -20,6 +20,7 @@ _PORTS = {
     "rabbitmq": ("SYNTHMILL_STACK_AMQP_PORT", (0, 10_000, 10_001)),
     "elasticsearch": ("SYNTHMILL_STACK_ELASTIC_PORT", (0, 100)),
     "minio": ("SYNTHMILL_STACK_MINIO_PORT", (0,)),
+    "postgres": ("SYNTHMILL_STACK_POSTGRES_PORT", (0,)),
 }
 """The variable that says where each listens, and which ports it takes counted from there."""
 
