@@ -36,7 +36,7 @@ def _serve(home: Path, listening: Listening) -> int:
     from prefect.server.api.server import create_app  # not before: Prefect reads its settings at import
     from prefect.server.database import provide_database_interface
 
-    from synthmill_flows.server import use_patient_sqlite
+    from synthmill_flows.patient_sqlite import use_patient_sqlite
 
     database = environment.database_file(home)
     with starting(database):

@@ -7,18 +7,16 @@ SIGKILL too, ends the server with it.
 import logging
 import socket
 import threading
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
 from prefect.server.api.server import create_app
-from prefect.server.database.configurations import AioSqliteConfiguration
-from prefect.server.database.dependencies import set_database_config
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from synthmill.errors import Retriable
-from synthmill_flows.database import connection_url, starting
+from synthmill_flows.database import starting
+from synthmill_flows.patient_sqlite import use_patient_sqlite
 
 _log = logging.getLogger(__name__)
 
@@ -44,26 +42,6 @@ def temporary_server(listener: socket.socket, database: Path) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join()
-
-
-def use_patient_sqlite(database: Path) -> None:
-    """Makes it the database of servers in this process."""
-    set_database_config(_PatientSqlite(connection_url(database)))
-
-
-class _PatientSqlite(AioSqliteConfiguration):
-    """Takes the write lock when a transaction begins.
-
-    Prefect takes it at the first write, where SQLite refuses at once if another process wrote meanwhile: with two
-    servers on one file requests fail and task runs are lost. At the beginning it waits for the lock instead.
-    """
-
-    @asynccontextmanager
-    async def begin_transaction(
-        self, session: AsyncSession, with_for_update: bool = False
-    ) -> AsyncGenerator[AsyncSessionTransaction, None]:
-        async with super().begin_transaction(session, with_for_update=True) as transaction:
-            yield transaction
 
 
 class _Server(uvicorn.Server):
