@@ -40,7 +40,7 @@ from synthmill_api.recipes.policy import admitted
 from synthmill_api.recipes.service import RecipeReference
 from synthmill_schemas.budget import Budget
 from synthmill_schemas.ids import canonical_json, job_id_from_key
-from synthmill_schemas.job import JobDocument
+from synthmill_schemas.job import JobDocument, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,10 @@ class Creation:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+_UNSENT = frozenset({JobState.CREATED, JobState.PUBLISHING})
+"""States of a job whose submit may have to be gone on with."""
+
+
 def _as_it_is(order: JobOrder) -> JobOrder:
     return order
 
@@ -75,13 +79,15 @@ async def create(
     """The job, or what `ordered` makes of its order, once the broker has confirmed it."""
     tenant, key, request = creation.caller.tenant, creation.idempotency_key, creation.request
     job_id = new_job_id() if key is None else job_id_from_key(tenant, key)
-    await _refuse_other_request(services, creation, job_id)
+    made = await _made_before(services, creation, job_id)
+    if made is not None and made.state not in _UNSENT:
+        return made  # whatever has become of its recipe and sources since
     order = ordered(await _order_of(services, config, creation, job_id))
     await services.broker.depth(Queue.JOBS)  # a broker that is down is told before anything is stored
     try:
         document = await (submit_at_once if _is_small(services, order, request) else submit)(services, order, by="api")
     except UserError:
-        await _refuse_other_request(services, creation, job_id)  # it came first while we were at it
+        await _made_before(services, creation, job_id)  # another request, which came first while we were at it
         raise
     except Retriable:
         if key is None:
@@ -153,10 +159,14 @@ def _require_inputs(recipe: CompiledRecipe, *, inputs: int) -> None:
         resolve_records(recipe, SeedSpace([], recipe.recipe.seeds, recipe.recipe.seed))  # now, not by the planner
 
 
-async def _refuse_other_request(services: Services, creation: Creation, job_id: str) -> None:
+async def _made_before(services: Services, creation: Creation, job_id: str) -> JobDocument | None:
+    """The job that the key stands for, if there is one; a 409 when another request made it."""
+    if creation.idempotency_key is None:
+        return None
     found = await find_job(services.store, creation.caller.tenant, job_id)
     if found is not None and request_hash_of(found.document) != creation.request_hash:
         raise _reused(job_id)
+    return None if found is None else found.document
 
 
 def _reused(job_id: str) -> Refused:

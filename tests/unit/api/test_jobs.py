@@ -79,6 +79,22 @@ async def test_twenty_requests_with_one_key_are_one_job(api: Api, client: httpx.
     assert await queued(api) == 1
 
 
+async def test_a_job_is_asked_for_again_by_its_key_when_its_recipe_and_its_file_are_gone(
+    api: Api, client: httpx.AsyncClient
+) -> None:
+    recipe, headers = recipe_data(), {"idempotency-key": "order-7"}
+    assert (await client.post("/v1/recipes", json=recipe)).status_code == 201
+    body = {"stored_recipe": {"name": recipe["name"]}, "sources": [await source_of(client)]}
+    first = await created(client, body, **headers)
+    await worked(api.services)
+    await api.services.objects.delete_prefix("tmp/sources/")
+    assert (await client.delete(f"/v1/recipes/{recipe['name']}")).is_success
+    again = await created(client, body, **headers)
+    assert (again["id"], again["state"]) == (first["id"], "planned")
+    problem(await client.post("/v1/jobs", json={**body, "records": 1}, headers=headers), 409, "idempotency_key_reused")
+    problem(await client.post("/v1/jobs", json=body), 404, "not_found")
+
+
 async def test_the_same_key_with_another_body_is_refused_and_changes_nothing(
     api: Api, client: httpx.AsyncClient
 ) -> None:
