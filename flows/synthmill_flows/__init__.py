@@ -37,6 +37,7 @@
 - `environment`  Prefect's settings for such a process
 - `server`       the temporary server: a thread, so that no kill can leave it behind
 - `database`     its SQLite file, migrated once per machine
+- `patient_sqlite`   that file under many requests at once
 - `prepare`      does that as a part of the installation
 
 This package imports nothing by itself: Prefect takes seconds to import and reads its settings at that moment.

@@ -6,7 +6,7 @@
 - `mappings`, `templates`   the fields of every kind of document, and the indexes made of them
 - `fields`, `registry`, `datasets`, `routing`   a dataset's own fields, its indexes, and where a slot lies
 - `bulks`, `judging`   writing, judged one by one
-- `types`, `queries`, `reading`   searching
+- `types`, `queries`, `together`, `reading`   searching; what is asked for at once goes in one request
 - `store`       the port
 """
 
