@@ -12,7 +12,7 @@ from synthmill.errors import UserError
 from synthmill.jobs.documents import Changes, change_job, get_job
 from synthmill.jobs.revise import NO_CHANGE, Change, revised, revision
 from synthmill.jobs.rounds import REPLAY_ROUNDS, attempts_allowed
-from synthmill.jobs.status import job_status
+from synthmill.jobs.status import count_job
 from synthmill.jobs.submit import publish
 from synthmill.ports.records import Collection, Place, Stored, Write, WriteMode
 from synthmill.services import Services
@@ -60,7 +60,7 @@ def require_going(job: JobDocument) -> None:
 
 
 async def _attempts(services: Services, job: JobDocument, slots: int) -> int:
-    status = await job_status(services.store, job.tenant, job.job_id)
+    status = await count_job(services.store, job)
     attempts = attempts_allowed(job.recipe.target, candidates=status.candidates, open_slots=slots + status.pending)
     if attempts < 1:
         raise UserError(

@@ -18,7 +18,7 @@ from synthmill.jobs.documents import find_job
 from synthmill.jobs.events import say
 from synthmill.jobs.export.requests import find_export, request_again
 from synthmill.jobs.rounds import resume
-from synthmill.jobs.status import job_status
+from synthmill.jobs.status import count_job
 from synthmill.ports.broker import Message, Queue
 from synthmill.services import Services
 from synthmill.versioned import Changes
@@ -113,7 +113,7 @@ class Clerk:
         require_going(job)
         if job.state in (JobState.COMPLETED, JobState.COMPLETED_WITH_PARKED):
             return Outcome.NEEDLESS
-        await resume(self.services, job, await job_status(self.services.store, self.tenant, job.job_id), by=self.by)
+        await resume(self.services, job, await count_job(self.services.store, job), by=self.by)
         return Outcome.RESUMED
 
     async def _export(self, letter: DeadLetterDocument) -> Outcome:

@@ -10,7 +10,7 @@ from synthmill.jobs.documents import get_job
 from synthmill.jobs.events import say
 from synthmill.jobs.export.stream import in_order
 from synthmill.jobs.gate_reports import packed_page, save_report
-from synthmill.jobs.status import Status, job_status
+from synthmill.jobs.status import Status, count_job
 from synthmill.recipes.compile import recompile
 from synthmill.recipes.compiled import CompiledRecipe
 from synthmill.services import Services
@@ -38,7 +38,7 @@ async def run_gate(services: Services, tenant: str, job_id: str) -> GateReport:
     """
     started = time.monotonic()
     job = (await get_job(services.store, tenant, job_id)).document
-    status = await job_status(services.store, tenant, job_id)
+    status = await count_job(services.store, job)
     compiled = recompile(job.recipe)
     layout = Layout(compiled)
     with TemporaryDirectory(prefix="synthmill-gate-") as folder:

@@ -17,7 +17,7 @@ from synthmill.cli.summary import as_json as status_json
 from synthmill.cli.summary import summary
 from synthmill.jobs.documents import get_job, jobs_of
 from synthmill.jobs.purposes import of_purpose
-from synthmill.jobs.status import Status, job_status
+from synthmill.jobs.status import Status, count_job, job_status
 from synthmill.ports.records import Query
 from synthmill.services import Services, open_services
 from synthmill.settings import Settings
@@ -88,7 +88,7 @@ async def _newest(services: Services, tenant: str, query: Query) -> tuple[int, l
     await services.store.visible(jobs_of(tenant))
     page = await services.store.search(jobs_of(tenant), query)
     documents = [JobDocument.model_validate(hit.document) for hit in page.hits]
-    return page.total, [(job, await job_status(services.store, tenant, job.job_id)) for job in documents]
+    return page.total, [(job, await count_job(services.store, job)) for job in documents]
 
 
 def _table(jobs: list[tuple[JobDocument, Status]]) -> Table:
