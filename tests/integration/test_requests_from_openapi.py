@@ -56,17 +56,19 @@ async def checked(settings: Settings, folder: Path, effort: Effort) -> None:
     async with served(settings, ROOMY) as running:
         async with await running.api.client() as owner:
             things = await things_of(running.api, owner)
-        await _checked(running, folder, effort, things)
+        # ids that are put in would stand in the place of those that earlier requests of a sequence have made
+        await _checked(running, folder, effort, "examples,coverage,fuzzing", things)
+        await _checked(running, folder, effort, "stateful", {})
 
 
-async def _checked(running: Served, folder: Path, effort: Effort, things: Things) -> None:
+async def _checked(running: Served, folder: Path, effort: Effort, phases: str, things: Things) -> None:
     config = folder / "schemathesis.toml"
     config.write_text(effort.config(await running.api.key("expendable"), things))
     key = await running.api.key()
     document, header = f"{running.url}/openapi.json", f"Authorization: Bearer {key}"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run", document),
-        *("-H", header, "--seed", str(SEED), "--checks", "all", "--no-color"),
+        *("-H", header, "--seed", str(SEED), "--phases", phases, "--checks", "all", "--no-color"),
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
