@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.measure import Figure
 from synthmill.settings import Settings
 from synthmill.stack import open_stack
+from tests.support.calls import call_write
 from tests.support.installation import Installation, installation
 from tests.support.made import made_job, poems
 from tests.support.native import tell_environment
@@ -83,7 +84,15 @@ def figures() -> list[Figure]:
 
 async def _records(settings: Settings) -> None:
     async with open_stack(settings) as services:
-        await made_job(services, poems(_RECORDS), job_id=_JOB)
+        job = await made_job(services, poems(_RECORDS), job_id=_JOB)
+        facts = {
+            "dataset": job.dataset,
+            "job_id": _JOB,
+            "prompt_tokens": 100,
+            "completion_tokens": 50,
+            "cost_usd": 0.01,
+        }
+        await services.store.bulk([call_write(job.tenant, number, **facts) for number in range(_RECORDS)])
 
 
 def _bodies(mill: Installation, routes: list[_Route]) -> Mapping[str, bytes]:
