@@ -10,16 +10,15 @@ import pytest
 from synthmill.jobs.progress import job_progress
 from synthmill.jobs.status import count_job
 from synthmill.ports.records import Collection, Place
-from synthmill.services import Services, open_services
+from synthmill.services import Services
 from synthmill.stack.elastic.client import ElasticClient, Json, NotAccepted
 from synthmill.stack.elastic.together import Together
 from synthmill_schemas.job import JobState
-from tests.support import stack
 from tests.support.elastic_requests import MINE, requests_counted
-from tests.support.installation import settings_on
 from tests.support.jobs import exhausted
 from tests.support.made import made_job, poems, put_slots
 from tests.support.on_stack import ON_STACK
+from tests.support.profiles import on_stack
 
 pytestmark = list(ON_STACK)
 
@@ -28,9 +27,8 @@ ALL = {"query": {"match_all": {}}, "size": 0}
 
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    async with open_services(settings_on(tmp_path)) as services:
+    async with on_stack(tmp_path) as services:
         yield services
-    await stack.remove_indices(str(tmp_path))
 
 
 @pytest.fixture

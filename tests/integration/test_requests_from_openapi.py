@@ -91,5 +91,4 @@ async def test_no_request_gets_an_answer_that_the_document_does_not_tell(tmp_pat
 @pytest.mark.parametrize("effort", [SHORT, pytest.param(LONG_ON_STACK, marks=pytest.mark.long)], ids=["short", "long"])
 async def test_nor_on_real_servers(tmp_path: Path, effort: Effort) -> None:
     await checked(settings_on(tmp_path), tmp_path, effort)
-    at = str(tmp_path)
-    await asyncio.gather(stack.remove_queues(at), stack.remove_indices(at), stack.remove_bucket(at))
+    await stack.remove_all(str(tmp_path))

@@ -50,8 +50,7 @@ def settings_of(location: Path) -> Settings:
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
     async with open_services(settings_of(tmp_path)) as services:
         yield services
-    at = str(tmp_path)
-    await asyncio.gather(stack.remove_queues(at), stack.remove_indices(at), stack.remove_bucket(at))
+    await stack.remove_all(str(tmp_path))
 
 
 @contextmanager

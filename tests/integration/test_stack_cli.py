@@ -38,8 +38,7 @@ async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
     settings = settings_on(tmp_path)
     async with open_services(settings):
         yield settings
-    at = str(tmp_path)
-    await asyncio.gather(stack.remove_queues(at), stack.remove_indices(at), stack.remove_bucket(at))
+    await stack.remove_all(str(tmp_path))
 
 
 @pytest.fixture

@@ -8,17 +8,16 @@ import pytest
 
 from synthmill.jobs.cancel import cancel
 from synthmill.jobs.track import track
-from synthmill.services import Services, open_services
+from synthmill.services import Services
 from synthmill_flows.looking import FULL_SECONDS, SparingLook
 from synthmill_flows.pace import FlowPace
 from synthmill_flows.progress import event_progress
 from synthmill_schemas.job import JobState
-from tests.support import stack
 from tests.support.elastic_requests import MINE, requests_counted
-from tests.support.installation import settings_on
 from tests.support.jobs import accepted
 from tests.support.made import made_job, put_slots
 from tests.support.on_stack import ON_STACK
+from tests.support.profiles import on_stack
 
 pytestmark = [*ON_STACK, pytest.mark.long]
 
@@ -27,10 +26,8 @@ JOB, RECORDS, SECONDS = "job-1", 200, 2 * FULL_SECONDS
 
 @pytest.fixture
 async def services(tmp_path: Path) -> AsyncIterator[Services]:
-    async with open_services(settings_on(tmp_path)) as services:
+    async with on_stack(tmp_path) as services:
         yield services
-    at = str(tmp_path)
-    await asyncio.gather(stack.remove_queues(at), stack.remove_indices(at), stack.remove_bucket(at))
 
 
 async def follow(services: Services, tenant: str) -> None:

@@ -1,15 +1,17 @@
 """The application itself, on embedded services in a folder of the test's own, and keys for it."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from fastapi import FastAPI
 
 from synthmill.embedded import EmbeddedServices
+from synthmill.errors import BrokerUnavailable
 from synthmill.settings import Settings
 from synthmill_api.app import create_app
 from synthmill_api.auth.scopes import Grant, Scope
@@ -17,6 +19,18 @@ from synthmill_api.config import ApiConfig
 from synthmill_api.dependencies import Runtime
 
 BASE_URL = "http://api.test"
+
+
+@contextmanager
+def broker_failing(api: "Api", method: str) -> Iterator[None]:
+    """Within, this method of the application's broker finds the broker away."""
+
+    async def away(*_: object) -> None:
+        raise BrokerUnavailable("the broker did not answer")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(api.services.broker), method, away)
+        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,14 @@ PROFILES = ["embedded", pytest.param("stack", marks=ON_STACK)]
 
 
 @asynccontextmanager
+async def on_stack(folder: Path) -> AsyncIterator[Services]:
+    """On the servers of the stack; nothing is left there at the end."""
+    async with open_stack(settings_on(folder)) as services:
+        yield services
+    await stack.remove_all(str(folder))
+
+
+@asynccontextmanager
 async def opened(
     profile: str, folder: Path, indices: Path, tenant: str, job: JobSettings | None = None
 ) -> AsyncIterator[Services]:

@@ -3,6 +3,7 @@
 Addresses and keys come from the usual SYNTHMILL_… variables; the native stack's are set for the whole test run.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -96,6 +97,11 @@ async def elasticsearch(location: str) -> AsyncIterator[RecordStore]:
         yield store
     finally:
         await store.close()
+
+
+async def remove_all(location: str) -> None:
+    """Takes everything of a test away from the servers."""
+    await asyncio.gather(remove_queues(location), remove_indices(location), remove_bucket(location))
 
 
 async def remove_indices(location: str) -> None:

@@ -7,13 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from synthmill.errors import BrokerUnavailable
 from synthmill.jobs.documents import change_job
 from synthmill.ports.broker import Queue
 from synthmill.ports.records import Collection
 from synthmill_schemas.job import JobDocument, JobMessage, JobState
 from synthmill_schemas.slot import RejectClass
-from tests.support.api import Api, problem
+from tests.support.api import Api, broker_failing, problem
 from tests.support.jobs import accepted, exhausted, recipe, store_slots
 from tests.support.uploads import CSV, job_of, recipe_data, stored, worked
 
@@ -160,14 +159,8 @@ async def test_a_source_whose_file_was_swept_is_told_as_gone(api: Api, client: h
     assert (await client.get("/v1/jobs")).json()["total"] == 0
 
 
-async def test_a_broker_that_is_down_is_a_503_and_no_half_made_job(
-    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def down(*_: object) -> None:
-        raise BrokerUnavailable("the broker did not answer")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(api.services.broker), "depth", down)
+async def test_a_broker_that_is_down_is_a_503_and_no_half_made_job(api: Api, client: httpx.AsyncClient) -> None:
+    with broker_failing(api, "depth"):
         response = await client.post("/v1/jobs", json=PLAIN)
     problem(response, 503, "broker_unavailable")
     assert response.headers["retry-after"]
@@ -175,13 +168,9 @@ async def test_a_broker_that_is_down_is_a_503_and_no_half_made_job(
 
 
 async def test_a_broker_lost_on_the_way_leaves_only_what_can_be_asked_for_again(
-    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api: Api, client: httpx.AsyncClient
 ) -> None:
-    async def lost(*_: object) -> None:
-        raise BrokerUnavailable("the broker did not confirm")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(api.services.broker), "publish", lost)
+    with broker_failing(api, "publish"):
         problem(await client.post("/v1/jobs", json=PLAIN), 503, "broker_unavailable")
         keyed = await client.post("/v1/jobs", json=PLAIN, headers={"idempotency-key": "k"})
         problem(keyed, 503, "broker_unavailable")

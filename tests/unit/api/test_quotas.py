@@ -11,16 +11,14 @@ import pytest
 
 from synthmill.errors import UserError
 from synthmill.jobs.documents import change_job
-from synthmill.ports.records import Collection, Place, Write
 from synthmill_api.quotas.bucket import Bucket
 from synthmill_api.quotas.keeper import Keeper
 from synthmill_api.quotas.limits import Limits, limits_of, set_limits
 from synthmill_api.quotas.use import month_start, next_month, tomorrow
 from synthmill_schemas.base import now
 from synthmill_schemas.job import JobState
-from synthmill_schemas.ledger import CallDocument, CallOutcome
-from synthmill_schemas.slot import Rung
 from tests.support.api import Api, problem, started
+from tests.support.calls import call_write
 from tests.support.jobs import recipe
 
 PLAIN: dict[str, Any] = {"recipe": recipe().recipe.model_dump(mode="json")}
@@ -36,26 +34,8 @@ async def limited(folder: Path, **limits: Any) -> AsyncIterator[tuple[Api, httpx
 
 
 async def paid(api: Api, call: str, *, tokens: int, usd: float | None, tenant: str = "default", **more: Any) -> None:  # noqa: ANN401
-    document = CallDocument(
-        tenant=tenant,
-        dataset="colours",
-        job_id="job-1",
-        call_id=call,
-        request_id="r",
-        round=1,
-        attempt_ids=["a"],
-        outcome=CallOutcome.ANSWERED,
-        rung=Rung.PROMPT,
-        route="mock/one",
-        seed=1,
-        prompt_hash="0" * 64,
-        prompt_tokens=tokens,
-        completion_tokens=tokens,
-        cost_usd=usd,
-        latency_ms=1,
-        **more,
-    )
-    await api.services.store.bulk([Write(Place(tenant, Collection.CALLS), call, document.model_dump(mode="json"))])
+    facts = {"prompt_tokens": tokens, "completion_tokens": tokens, "cost_usd": usd, **more}
+    await api.services.store.bulk([call_write(tenant, 0, dataset="colours", job_id="job-1", call_id=call, **facts)])
 
 
 async def test_every_answer_tells_where_the_rate_stands_and_the_last_is_a_429(tmp_path: Path) -> None:

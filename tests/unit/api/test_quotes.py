@@ -4,16 +4,13 @@ import asyncio
 from typing import Any
 
 import httpx
-import pytest
 
-from synthmill.errors import BrokerUnavailable
 from synthmill.jobs.documents import change_job
 from synthmill.ports.broker import Queue
 from synthmill.ports.records import Collection, Place, Write, WriteMode
 from synthmill_schemas.job import JobPurpose, JobState
-from synthmill_schemas.ledger import CallDocument, CallOutcome
-from synthmill_schemas.slot import Rung
-from tests.support.api import Api, problem
+from tests.support.api import Api, broker_failing, problem
+from tests.support.calls import call_write
 from tests.support.jobs import TENANT, accepted, exhausted, recipe
 from tests.support.uploads import job_of, stored
 
@@ -39,30 +36,24 @@ async def quoted(client: httpx.AsyncClient, **changes: object) -> str:
 
 async def made(api: Api, job_id: str, accepted_slots: int = 3) -> None:
     """The small job as if a consumer had worked on it: 4 calls of 100 and 50 tokens and more."""
-    calls, slots = Place(TENANT, Collection.CALLS), Place(TENANT, Collection.SLOTS, DATASET)
+    slots = Place(TENANT, Collection.SLOTS, DATASET)
     for slot in range(4):
-        call = CallDocument(
+        call = call_write(
+            TENANT,
+            slot,
             dataset=DATASET,
             job_id=job_id,
             call_id=f"{job_id}-1-{slot}-1-00c0ffee",
-            request_id=f"{job_id}-1-{slot}",
-            round=1,
-            attempt_ids=[f"{job_id}-{slot}-1-1"],
-            outcome=CallOutcome.ANSWERED,
-            rung=Rung.JSON_SCHEMA,
-            route="mock/one",
-            seed=1,
-            prompt_hash="0" * 64,
             prompt_tokens=100,
             completion_tokens=50 + slot,
             cost_usd=(100 * 100.0 + (50 + slot) * 400.0) / 1e6,
             latency_ms=2_000,
         )
-        await api.services.store.bulk([Write(calls, call.call_id, call.model_dump(mode="json"))])
+        await api.services.store.bulk([call])
         document = exhausted(job_id, slot)
         if slot < accepted_slots:
             document = accepted(job_id, slot)
-            whose = document.provenance.model_copy(update={"call_id": call.call_id}) if document.provenance else None
+            whose = document.provenance.model_copy(update={"call_id": call.id}) if document.provenance else None
             document = document.model_copy(update={"provenance": whose})
         slot_document = document.model_copy(update={"dataset": DATASET}).model_dump(mode="json")
         await api.services.store.bulk(
@@ -149,13 +140,9 @@ async def test_a_quote_that_is_asked_for_again_by_its_key_tells_what_was_reckone
 
 
 async def test_a_broker_lost_on_the_way_leaves_only_the_quote_that_has_a_key(
-    api: Api, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    api: Api, client: httpx.AsyncClient
 ) -> None:
-    async def lost(*_: object) -> None:
-        raise BrokerUnavailable("the broker did not confirm")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(type(api.services.broker), "publish", lost)
+    with broker_failing(api, "publish"):
         for headers in ({}, KEYED):
             answer = await client.post("/v1/quotes", json=wanted(), headers=headers)
             problem(answer, 503, "broker_unavailable")
